@@ -1,0 +1,63 @@
+/* Formatting of log directories, as kafka-storage.sh format does it: meta.properties in every directory,
+ * bootstrap.checkpoint beside it, and with dynamic voters the first snapshot of the metadata log
+ * (org.apache.kafka.metadata.storage.Formatter). Everything is checked before anything is written. */
+#ifndef OTTLA_KRAFT_FORMAT_H
+#define OTTLA_KRAFT_FORMAT_H
+
+#include "base/random.h"
+#include "base/uuid.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fs;
+
+/* meta.properties */
+struct meta_properties {
+    int32_t version; /* 0 or 1 */
+    int32_t node_id; /* -1: not there */
+    char cluster_id[64];
+    bool has_directory_id;
+    struct uuid directory_id;
+};
+
+/* Reads <dir>/meta.properties. OE_NOTFOUND: not formatted (or no such directory); OE_MALFORMED, OE_IO. */
+int meta_properties_read(struct fs *fs, const char *dir, struct meta_properties *p);
+/* Writes it through a temporary file, fsync'ed. */
+int meta_properties_write(struct fs *fs, const char *dir, const struct meta_properties *p);
+
+struct format_feature {
+    const char *name;
+    int16_t level;
+};
+
+struct format_options {
+    struct fs *fs;
+    const char *cluster_id;
+    int32_t node_id;
+    const char *const *dirs; /* log.dirs, and metadata.log.dir if it is another */
+    int32_t dirs_n;
+    const char *metadata_dir;    /* one of dirs; NULL: the node is no controller */
+    const char *release_version; /* "4.3-IV0", "4.2" …; NULL: the latest */
+    const struct format_feature *features;
+    int32_t features_n;
+    const char *const *scram; /* "SCRAM-SHA-256=[name=alice,password=…]" */
+    int32_t scram_n;
+    bool ignore_formatted;
+    bool dynamic_quorum; /* one of --standalone, --initial-controllers, --no-initial-controllers */
+    const char *initial_controllers; /* "1@host:9093:directoryId,…" or NULL */
+    bool standalone;                 /* this node is the first voter, at host:port with a new directory id */
+    const char *host;
+    uint16_t port;
+    const char *controller_listener; /* the first of controller.listener.names */
+    int64_t now_ms;
+    struct random *random;
+    void (*say)(void *ctx, const char *line); /* progress, a line each; may be NULL */
+    void *ctx;
+};
+
+/* 0, or a negative oerr with *why: one line for the operator, to be free()d. */
+int format_run(const struct format_options *o, char **why);
+
+#endif

@@ -1,0 +1,69 @@
+/* Metadata records in Kafka's framing (org.apache.kafka.server.common.serialization.MetadataRecordSerde):
+ *     frame version 1 (uvarint) | record type (uvarint) | record version (uvarint) | message
+ * A command of the controller leaves its records in a record_list, encoded; kraft appends them as the values
+ * of one or more batches; metadata/delta replays them. One code path, from bytes, live and at recovery. */
+#ifndef OTTLA_METADATA_RECORD_H
+#define OTTLA_METADATA_RECORD_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* MetadataRecordType */
+enum meta_type {
+    META_REGISTER_BROKER = 0,
+    META_UNREGISTER_BROKER = 1,
+    META_TOPIC = 2,
+    META_PARTITION = 3,
+    META_CONFIG = 4,
+    META_PARTITION_CHANGE = 5,
+    META_FENCE_BROKER = 7,
+    META_UNFENCE_BROKER = 8,
+    META_REMOVE_TOPIC = 9,
+    META_DELEGATION_TOKEN = 10,
+    META_USER_SCRAM_CREDENTIAL = 11,
+    META_FEATURE_LEVEL = 12,
+    META_CLIENT_QUOTA = 14,
+    META_PRODUCER_IDS = 15,
+    META_BROKER_REGISTRATION_CHANGE = 17,
+    META_ACCESS_CONTROL_ENTRY = 18,
+    META_REMOVE_ACCESS_CONTROL_ENTRY = 19,
+    META_NO_OP = 20,
+    META_ZK_MIGRATION_STATE = 21,
+    META_REMOVE_USER_SCRAM_CREDENTIAL = 22,
+    META_BEGIN_TRANSACTION = 23,
+    META_END_TRANSACTION = 24,
+    META_ABORT_TRANSACTION = 25,
+    META_REMOVE_DELEGATION_TOKEN = 26,
+    META_REGISTER_CONTROLLER = 27,
+    META_CLEAR_ELR = 28,
+};
+
+struct meta_record {
+    const uint8_t *data; /* the frame */
+    uint32_t len;
+};
+
+/* Records in the making. Their memory is an arena of the list's own, so that a failed command leaves nothing
+ * behind. */
+struct record_list {
+    struct arena arena;
+    struct meta_record *v;
+    int32_t n, cap;
+    bool atomic; /* one batch; otherwise they may be split into batches at any record */
+    bool failed; /* an allocation or a limit failed: check with record_list_ok before appending */
+};
+
+void record_list_init(struct record_list *l);
+void record_list_free(struct record_list *l);
+static inline bool record_list_ok(const struct record_list *l) { return !l->failed; }
+/* Forgets the records after the first n. */
+void record_list_truncate(struct record_list *l, int32_t n);
+
+/* Reads the frame's head. Returns the offset of the message in data, or OE_SHORT, OE_MALFORMED,
+ * OE_UNSUPPORTED (a frame version that is not 1). */
+int meta_record_head(const uint8_t *data, size_t len, int32_t *type, int32_t *version);
+
+#endif
