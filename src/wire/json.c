@@ -155,12 +155,17 @@ static void add_field(const struct field *f, const void *x, struct strbuf *out, 
     }
 }
 
+/* Record data is printed as its size, under a name that says so. */
+static bool is_record_data(const struct field *f, const void *x) {
+    return f->type == FIELD_RECORDS && ((const struct krecords *)((const char *)x + f->offset))->len >= 0;
+}
+
 void shape_json(const struct shape *s, const void *x, struct strbuf *out, int16_t version) {
     const char *separator = "";
     strbuf_adds(out, "{");
     for (const struct field *f = s->fields; f < s->fields + s->n; f++) {
         if (version < f->first || version > f->last || (f->tagged && field_is_default(f, x))) continue;
-        strbuf_addf(out, "%s\"%s%s\":", separator, f->name, f->type == FIELD_RECORDS ? "SizeInBytes" : "");
+        strbuf_addf(out, "%s\"%s%s\":", separator, f->name, is_record_data(f, x) ? "SizeInBytes" : "");
         add_field(f, x, out, version);
         separator = ",";
     }
