@@ -93,9 +93,10 @@ def snake(name):
 def parse_field(words):
     if len(words) < 2:
         raise Error("a field needs a name and a type")
-    versions = parse_versions(words[2]) if len(words) > 2 and re.match(r"\d|none$", words[2]) else (0, LAST)
-    field = Field(words[0], words[1], versions)
-    for word in words[2:]:
+    name, kind, *options = words
+    versions = parse_versions(options.pop(0)) if options and re.match(r"\d|none$", options[0]) else (0, LAST)
+    field = Field(name, kind, versions)
+    for word in options:
         key, _, value = word.partition("=")
         if key == "null":
             field.nullable = parse_versions(value) if value else versions
@@ -109,7 +110,7 @@ def parse_field(words):
             field.flexible = parse_versions(value)
         elif key == "entity":
             field.entity = value
-        elif word != words[2] or value:
+        else:
             raise Error(f"'{word}' is not known")
     return field
 
