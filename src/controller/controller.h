@@ -4,11 +4,15 @@
  * (controller_set_image). The response is sent after the records are committed. So for each request, on the
  * controller's one thread:
  *
- *     struct record_list records; record_list_init(&records);
+ *     struct record_list records;
+ *     record_list_init(&records);
  *     controller_create_topics(c, &context, request, response, &records);
- *     if (records.n > 0) { err = kraft_append(k, &records, now_ms, &offset);      written, fdatasync'ed,
- * replayed, published if (!err) controller_set_image(c, kraft_image(k)); } record_list_free(&records);  send
- * the response, or KERR_UNKNOWN_SERVER_ERROR etc. when err
+ *     if (records.n > 0) {
+ *         err = kraft_append(k, &records, now_ms, NULL);  (written, fdatasync'ed, replayed, published)
+ *         if (!err) controller_set_image(c, kraft_image(k));
+ *     }
+ *     record_list_free(&records);
+ *     (send the response, or an error response when err)
  *
  * With one voter an append is committed when it returns; in a cluster the owner will keep the images of
  * appends that are not committed yet beside the published one, and go back to the last committed image when
@@ -135,7 +139,7 @@ void controller_incremental_alter_configs(struct controller *c, const struct con
 void controller_alter_configs(struct controller *c, const struct controller_context *x,
                               const struct alter_configs_request *request,
                               struct alter_configs_response *response, struct record_list *records);
-void controller_update_features(struct controller *c, const struct controller_context *x,
+void controller_update_features(struct controller *c, const struct controller_context *x, int16_t version,
                                 const struct update_features_request *request,
                                 struct update_features_response *response, struct record_list *records);
 /* A block of 1,000 producer ids (ProducerIdsRecord). */
@@ -165,9 +169,9 @@ int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t ep
                                 struct record_list *records);
 
 /* The first command of a new leader. Empty image: the bootstrap records (kraft_bootstrap()) within a metadata
- * transaction, and the cluster-wide min.insync.replicas when eligible leader replicas are on. Otherwise:
- * aborts the metadata transaction that a former leader left open, if any. */
-void controller_activate(struct controller *c, const struct record_list *bootstrap,
+ * transaction, and the cluster-wide min.insync.replicas when eligible leader replicas are on. in_transaction
+ * (kraft_in_transaction()): the metadata transaction that a former leader left open is aborted first. */
+void controller_activate(struct controller *c, bool in_transaction, const struct record_list *bootstrap,
                          struct record_list *records);
 
 #endif

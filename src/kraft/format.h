@@ -13,20 +13,6 @@
 
 struct fs;
 
-/* meta.properties */
-struct meta_properties {
-    int32_t version; /* 0 or 1 */
-    int32_t node_id; /* -1: not there */
-    char cluster_id[64];
-    bool has_directory_id;
-    struct uuid directory_id;
-};
-
-/* Reads <dir>/meta.properties. OE_NOTFOUND: not formatted (or no such directory); OE_MALFORMED, OE_IO. */
-int meta_properties_read(struct fs *fs, const char *dir, struct meta_properties *p);
-/* Writes it through a temporary file, fsync'ed. */
-int meta_properties_write(struct fs *fs, const char *dir, const struct meta_properties *p);
-
 struct format_feature {
     const char *name;
     int16_t level;

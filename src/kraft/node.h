@@ -57,6 +57,8 @@ void kraft_close(struct kraft *k, int64_t now_ms);
 
 /* The newest committed image, borrowed until the next append (image_ref to keep). */
 struct image *kraft_image(const struct kraft *k);
+/* Does the log end within a metadata transaction? Then the image is that of before the transaction. */
+bool kraft_in_transaction(const struct kraft *k);
 int32_t kraft_epoch(const struct kraft *k);
 /* The offset that the next record gets. */
 int64_t kraft_end_offset(const struct kraft *k);

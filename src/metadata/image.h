@@ -51,8 +51,11 @@ struct topic {
     struct uuid id;
     int32_t name_len;
     int32_t partitions_n;
-    const struct partition *
-        *partitions; /* by index; in a whole log none is NULL, but check: a damaged log may have holes */
+    int32_t partitions_cap; /* private, as are the next two */
+    uint64_t edit;          /* the generation of the image that may still change this object */
+    const char *clash;      /* the name with '.' as '_'; NULL if it has neither */
+    /* By index. In a whole log none is NULL, but check: a damaged one may have holes. */
+    const struct partition **partitions;
     char name[];
 };
 
@@ -68,6 +71,8 @@ struct config_set {
     const char *resource; /* "" is the default of all brokers */
     int32_t n;
     const struct config_entry *entries;
+    const void *key; /* private */
+    size_t key_len;
 };
 
 struct endpoint {
@@ -157,6 +162,7 @@ struct feature_level {
 
 struct image {
     atomic_uint refs;
+    uint64_t generation;      /* private */
     int64_t offset;           /* of the last record that is in; -1: nothing is */
     int32_t epoch;            /* of the last record */
     int64_t timestamp_ms;     /* of the last batch */
