@@ -122,16 +122,17 @@ static int abort_transaction(struct image_delta *d) {
 static int replay_principals(struct image_delta *d, int32_t type, int16_t version, struct reader *in) {
     struct replay *r = &d->state->replay;
     switch (type) {
-    case META_DELEGATION_TOKEN: REPLAY(delegation_token, tokens_replay(r, &x), d->tokens_changed = true)
-    case META_REMOVE_DELEGATION_TOKEN:
+    case METADATA_DELEGATION_TOKEN: REPLAY(delegation_token, tokens_replay(r, &x), d->tokens_changed = true)
+    case METADATA_REMOVE_DELEGATION_TOKEN:
         REPLAY(remove_delegation_token, tokens_replay_remove(r, &x), d->tokens_changed = true)
-    case META_USER_SCRAM_CREDENTIAL:
+    case METADATA_USER_SCRAM_CREDENTIAL:
         REPLAY(user_scram_credential, scram_replay(r, &x), d->scram_changed = true)
-    case META_REMOVE_USER_SCRAM_CREDENTIAL:
+    case METADATA_REMOVE_USER_SCRAM_CREDENTIAL:
         REPLAY(remove_user_scram_credential, scram_replay_remove(r, &x), d->scram_changed = true)
-    case META_CLIENT_QUOTA: REPLAY(client_quota, quotas_replay(r, &x), d->quotas_changed = true)
-    case META_ACCESS_CONTROL_ENTRY: REPLAY(access_control_entry, acls_replay(r, &x), d->acls_changed = true)
-    case META_REMOVE_ACCESS_CONTROL_ENTRY:
+    case METADATA_CLIENT_QUOTA: REPLAY(client_quota, quotas_replay(r, &x), d->quotas_changed = true)
+    case METADATA_ACCESS_CONTROL_ENTRY:
+        REPLAY(access_control_entry, acls_replay(r, &x), d->acls_changed = true)
+    case METADATA_REMOVE_ACCESS_CONTROL_ENTRY:
         REPLAY(remove_access_control_entry, acls_replay_remove(r, &x), d->acls_changed = true)
     default: return OE_UNSUPPORTED;
     }
@@ -140,19 +141,19 @@ static int replay_principals(struct image_delta *d, int32_t type, int16_t versio
 static int replay_cluster(struct image_delta *d, int32_t type, int16_t version, struct reader *in) {
     struct replay *r = &d->state->replay;
     switch (type) {
-    case META_REGISTER_BROKER:
+    case METADATA_REGISTER_BROKER:
         REPLAY(register_broker, cluster_replay_register(r, &x), d->brokers_changed = true)
-    case META_UNREGISTER_BROKER:
+    case METADATA_UNREGISTER_BROKER:
         REPLAY(unregister_broker, cluster_replay_unregister(r, &x), d->brokers_changed = true)
-    case META_BROKER_REGISTRATION_CHANGE:
+    case METADATA_BROKER_REGISTRATION_CHANGE:
         REPLAY(broker_registration_change, cluster_replay_change(r, &x), d->brokers_changed = true)
-    case META_FENCE_BROKER:
+    case METADATA_FENCE_BROKER:
         REPLAY(fence_broker, cluster_replay_fence(r, x.id, x.epoch, true), d->brokers_changed = true)
-    case META_UNFENCE_BROKER:
+    case METADATA_UNFENCE_BROKER:
         REPLAY(unfence_broker, cluster_replay_fence(r, x.id, x.epoch, false), d->brokers_changed = true)
-    case META_REGISTER_CONTROLLER:
+    case METADATA_REGISTER_CONTROLLER:
         REPLAY(register_controller, cluster_replay_controller(r, &x), d->controllers_changed = true)
-    case META_FEATURE_LEVEL: REPLAY(feature_level, features_replay(r, &x), d->features_changed = true)
+    case METADATA_FEATURE_LEVEL: REPLAY(feature_level, features_replay(r, &x), d->features_changed = true)
     default: return replay_principals(d, type, version, in);
     }
 }
@@ -161,20 +162,21 @@ static int replay_record(struct image_delta *d, int32_t type, int16_t version, s
                          int64_t offset) {
     struct replay *r = &d->state->replay;
     switch (type) {
-    case META_TOPIC: REPLAY(topic, topics_replay_topic(r, &x))
-    case META_PARTITION: REPLAY(partition, topics_replay_partition(r, &x))
-    case META_PARTITION_CHANGE: REPLAY(partition_change, topics_replay_change(r, &x))
-    case META_REMOVE_TOPIC: REPLAY(remove_topic, topics_replay_remove(r, &x))
-    case META_CLEAR_ELR: REPLAY(clear_elr, topics_replay_clear_elr(r, &x))
-    case META_CONFIG: REPLAY(config, configs_replay(r, &x))
-    case META_PRODUCER_IDS:
+    case METADATA_TOPIC: REPLAY(topic, topics_replay_topic(r, &x))
+    case METADATA_PARTITION: REPLAY(partition, topics_replay_partition(r, &x))
+    case METADATA_PARTITION_CHANGE: REPLAY(partition_change, topics_replay_change(r, &x))
+    case METADATA_REMOVE_TOPIC: REPLAY(remove_topic, topics_replay_remove(r, &x))
+    case METADATA_CLEAR_ELR: REPLAY(clear_elr, topics_replay_clear_elr(r, &x))
+    case METADATA_CONFIG: REPLAY(config, configs_replay(r, &x))
+    case METADATA_PRODUCER_IDS:
         REPLAY(producer_ids, 0, r->image->next_producer_id = x.next_producer_id,
                d->producer_ids_changed = true)
-    case META_BEGIN_TRANSACTION: return begin_transaction(d, offset);
-    case META_END_TRANSACTION: return end_transaction(d);
-    case META_ABORT_TRANSACTION: return abort_transaction(d);
-    case META_NO_OP:
-    case META_ZK_MIGRATION_STATE: return 0; /* of clusters that came from ZooKeeper; means nothing any more */
+    case METADATA_BEGIN_TRANSACTION: return begin_transaction(d, offset);
+    case METADATA_END_TRANSACTION: return end_transaction(d);
+    case METADATA_ABORT_TRANSACTION: return abort_transaction(d);
+    case METADATA_NO_OP:
+    case METADATA_ZK_MIGRATION_STATE:
+        return 0; /* of clusters that came from ZooKeeper; means nothing any more */
     default: return replay_cluster(d, type, version, in);
     }
 }

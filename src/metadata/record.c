@@ -54,7 +54,7 @@ void record_add_raw(struct record_list *l, const void *frame, size_t len) {
         l->failed = true;
 }
 
-static void frame_begin(struct writer *w, enum meta_type type, int16_t version) {
+static void frame_begin(struct writer *w, enum metadata_type type, int16_t version) {
     write_uvarint(w, FRAME_VERSION);
     write_uvarint(w, (uint32_t)type);
     write_uvarint(w, (uint32_t)version);
@@ -73,7 +73,7 @@ static void frame_end(struct record_list *l, struct writer *w, int err) {
         uint8_t memory[512];                                                                                 \
         struct writer w;                                                                                     \
         writer_init_with(&w, memory, sizeof memory, RECORD_LIST_LIMIT);                                      \
-        frame_begin(&w, META_##NAME, version);                                                               \
+        frame_begin(&w, METADATA_##NAME, version);                                                           \
         int err = name##_record_encode(r, &w, version);                                                      \
         frame_end(l, &w, err);                                                                               \
     }

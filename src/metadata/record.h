@@ -6,40 +6,11 @@
 #define OTTLA_METADATA_RECORD_H
 
 #include "base/arena.h"
+#include "records/metadata.h" /* generated: enum metadata_type and the messages */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* MetadataRecordType */
-enum meta_type {
-    META_REGISTER_BROKER = 0,
-    META_UNREGISTER_BROKER = 1,
-    META_TOPIC = 2,
-    META_PARTITION = 3,
-    META_CONFIG = 4,
-    META_PARTITION_CHANGE = 5,
-    META_FENCE_BROKER = 7,
-    META_UNFENCE_BROKER = 8,
-    META_REMOVE_TOPIC = 9,
-    META_DELEGATION_TOKEN = 10,
-    META_USER_SCRAM_CREDENTIAL = 11,
-    META_FEATURE_LEVEL = 12,
-    META_CLIENT_QUOTA = 14,
-    META_PRODUCER_IDS = 15,
-    META_BROKER_REGISTRATION_CHANGE = 17,
-    META_ACCESS_CONTROL_ENTRY = 18,
-    META_REMOVE_ACCESS_CONTROL_ENTRY = 19,
-    META_NO_OP = 20,
-    META_ZK_MIGRATION_STATE = 21,
-    META_REMOVE_USER_SCRAM_CREDENTIAL = 22,
-    META_BEGIN_TRANSACTION = 23,
-    META_END_TRANSACTION = 24,
-    META_ABORT_TRANSACTION = 25,
-    META_REMOVE_DELEGATION_TOKEN = 26,
-    META_REGISTER_CONTROLLER = 27,
-    META_CLEAR_ELR = 28,
-};
 
 struct meta_record {
     const uint8_t *data; /* the frame */
@@ -94,7 +65,6 @@ void record_add_raw(struct record_list *l, const void *frame, size_t len);
     X(clear_elr, CLEAR_ELR)
 
 #define X(name, NAME)                                                                                        \
-    struct name##_record;                                                                                    \
     void record_add_##name(struct record_list *l, int16_t version, const struct name##_record *r);
 RECORD_TYPES(X)
 #undef X
