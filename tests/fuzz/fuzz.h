@@ -1,4 +1,5 @@
-/* The entry point of a fuzz target: libFuzzer's, or replay.c's. A target aborts when a promise is broken, and returns 0. */
+/* The entry point of a fuzz target: libFuzzer's, or replay.c's. A target aborts when a promise is broken, and
+ * returns 0. */
 #ifndef OTTLA_TESTS_FUZZ_H
 #define OTTLA_TESTS_FUZZ_H
 

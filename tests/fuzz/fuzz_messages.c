@@ -1,4 +1,5 @@
-/* Every message decoder. Input: two bytes that choose the message, one that chooses the version, the rest is the message. */
+/* Every message decoder. Input: two bytes that choose the message, one that chooses the version, the rest is
+ * the message. */
 #include "tests/wire/check_message.h"
 #include "fuzz.h"
 

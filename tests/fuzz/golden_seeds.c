@@ -14,7 +14,8 @@ static void write_seed(const struct golden_sample *s, void *folder) {
     if (s->len > LARGEST) return;
     snprintf(path, sizeof path, "%s/%s-%d", (const char *)folder, s->message->name, s->number);
     FILE *f = fopen(path, "wb");
-    if (!f || fwrite(head, sizeof head, 1, f) != 1 || fwrite(s->bytes, 1, (size_t)s->len, f) != (size_t)s->len) {
+    if (!f || fwrite(head, sizeof head, 1, f) != 1 ||
+        fwrite(s->bytes, 1, (size_t)s->len, f) != (size_t)s->len) {
         perror(path);
         exit(1);
     }

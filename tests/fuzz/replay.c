@@ -10,7 +10,8 @@ static int replay(const char *path) {
     if (!f || fseek(f, 0, SEEK_END)) return 0;
     long size = ftell(f);
     rewind(f);
-    uint8_t *bytes = size > 0 ? malloc((size_t)size) : NULL; /* of exactly that size, for the address sanitizer */
+    uint8_t *bytes =
+        size > 0 ? malloc((size_t)size) : NULL; /* of exactly that size, for the address sanitizer */
     int read = bytes && fread(bytes, 1, (size_t)size, f) == (size_t)size;
     fclose(f);
     if (read) LLVMFuzzerTestOneInput(bytes, (size_t)size);
