@@ -128,7 +128,10 @@ def least_element(f):
         return FIXED[f.type]
     if not f.of:
         return 1 if f.flexible_c != "false" else 2
-    return max(1, min(least_size(f.message, f.of, v) for v in range(f.when[0], f.when[1] + 1)))
+    least = min(least_size(f.message, f.of, v) for v in range(f.when[0], f.when[1] + 1))
+    if least == 0:
+        raise schema.Error(f"{f.message.name}.{f.field.name}: elements of no bytes would have no bound")
+    return least
 
 
 # --- the header ---------------------------------------------------------------------------------------------------------------
@@ -452,10 +455,13 @@ def shape(message, struct):
                   f"sizeof(struct {name})}};"]
 
 
+def first_flexible(message):
+    return message.flexible[0] if message.flexible != NONE else "INT16_MAX"
+
+
 def any_functions(message):
     """The functions of struct message: the same with untyped pointers, and the row itself."""
     name, (first, last) = struct_name(message, message), message.versions
-    flexible = message.flexible[0] if message.flexible != NONE else last + 1
     number = -1 if message.type is None else message.type
     return [f"static void any_{name}_init(void *x) {{ {name}_init(x); }}",
             f"static int any_{name}_decode(void *x, struct reader *r, int16_t version, struct arena *a) {{",
@@ -464,7 +470,7 @@ def any_functions(message):
             f"    return {name}_encode(x, w, version);", "}", "",
             f"const struct message {name}_message = {{",
             f'    .name = "{message.name}", .family = "{message.file}", .kind = MESSAGE_{message.kind.upper()}, .type = {number},',
-            f"    .first = {first}, .last = {last}, .flexible = {flexible}, .shape = &{name}_shape,",
+            f"    .first = {first}, .last = {last}, .flexible = {first_flexible(message)}, .shape = &{name}_shape,",
             f"    .init = any_{name}_init, .decode = any_{name}_decode, .encode = any_{name}_encode,", "};"]
 
 
@@ -517,10 +523,9 @@ def api_tables(files):
         first, last = a.request.versions
         if a.request.versions != a.response.versions or a.request.flexible != a.response.flexible:
             raise schema.Error(f"{a.name}: request and response have different versions")
-        flexible = a.request.flexible[0] if a.request.flexible != NONE else last + 1
         listeners = " | ".join(f"API_{s.upper()}" for s in a.listeners) or "0"
         both = [f"&{struct_name(m, m)}_message" if last >= first else "NULL" for m in (a.request, a.response)]
-        rows.append(f'    {{API_{schema.snake(a.name).upper()}, "{a.name}", {first}, {last}, {last - a.unstable}, {flexible}, '
+        rows.append(f'    {{API_{schema.snake(a.name).upper()}, "{a.name}", {first}, {last}, {last - a.unstable}, {first_flexible(a.request)}, '
                     f"{listeners}, {both[0]}, {both[1]}}},")
     return keys, ["/* From schema/api by gen/messages.py. */", '#include "wire/api.h"',
                   *[f'#include "api/{f}.h"' for f in files], "", "const struct api apis[] = {", *rows, "};",

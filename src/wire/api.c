@@ -10,7 +10,7 @@ const struct api *api_find(int16_t key) {
 
 static bool is_flexible(int16_t key, int16_t version) {
     const struct api *a = api_find(key);
-    return a && api_has_version(a, version) && version >= a->flexible;
+    return a && version >= a->flexible;
 }
 
 int16_t api_request_header_version(int16_t key, int16_t version) { return is_flexible(key, version) ? 2 : 1; }

@@ -16,7 +16,7 @@ struct api {
     const char *name;    /* as in the reference: "ListOffsets" */
     int16_t first, last; /* versions that can be decoded; last < first: none, the API is gone */
     int16_t stable;      /* the last that is advertised; `last` or one less */
-    int16_t flexible;    /* first flexible version of request and response; last + 1 if none is */
+    int16_t flexible;    /* first flexible version of request and response; INT16_MAX if none is */
     unsigned listeners;  /* enum api_listener; 0: advertised nowhere */
     const struct message *request, *response; /* NULL if the API is gone */
 };
@@ -30,7 +30,8 @@ const struct api *api_find(int16_t key);
 static inline bool api_has_version(const struct api *a, int16_t version) {
     return version >= a->first && version <= a->last;
 }
-/* 1 or 2. An unknown key or version counts as not flexible. */
+/* 1 or 2. As the reference reads it also for a version above the last (a newer client asks for ApiVersions);
+ * 1 for an unknown key. */
 int16_t api_request_header_version(int16_t key, int16_t version);
 /* 0 or 1. Always 0 for ApiVersions, whose answer a client must read before it knows what the broker speaks.
  */

@@ -70,7 +70,7 @@ struct message {
     enum message_kind kind;
     int16_t type;        /* API key, record type, or -1 */
     int16_t first, last; /* versions */
-    int16_t flexible;    /* first flexible version; last + 1 if none is */
+    int16_t flexible;    /* first flexible version; INT16_MAX if none is */
     const struct shape *shape;
     void (*init)(void *x);
     int (*decode)(void *x, struct reader *r, int16_t version, struct arena *a);

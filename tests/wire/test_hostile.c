@@ -10,7 +10,7 @@
 #include "check_message.h"
 #include "golden.h"
 
-enum { SPACE = 1 << 20, PAGE = 64 << 10, MEMORY = 256 << 10, MUTATIONS = 100, CLOSE_LOOK = 600 };
+enum { SPACE = 1 << 20, PAGE = 64 << 10, MEMORY = 256 << 10, MUTATIONS = 40, CLOSE_LOOK = 600 };
 
 struct hostile {
     uint8_t *guard; /* the first byte that must not be read */

@@ -218,6 +218,8 @@ static void api_table(void **state) {
     assert_int_equal(api_response_header_version(API_PRODUCE, 9), 1);
     assert_int_equal(api_request_header_version(API_API_VERSIONS, 3), 2);
     assert_int_equal(api_response_header_version(API_API_VERSIONS, 3), 0);
+    assert_int_equal(api_request_header_version(API_API_VERSIONS, 99), 2);
+    assert_int_equal(api_request_header_version(API_SASL_HANDSHAKE, 99), 1);
     assert_int_equal(api_request_header_version(999, 3), 1);
 }
 
