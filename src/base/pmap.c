@@ -28,7 +28,10 @@ static struct pmap_node *as_node(uintptr_t slot) { return (struct pmap_node *)(s
 static uintptr_t node_slot(struct pmap_node *n) { return (uintptr_t)n | 1; }
 static void *as_value(uintptr_t slot) { return (void *)slot; }
 
-static uint32_t bit_of(uint64_t hash, int level) { return (uint32_t)1 << ((hash >> (BITS * level)) & 31); }
+/* 0 in a list, where no bits are left. */
+static uint32_t bit_of(uint64_t hash, int level) {
+    return level == LIST_LEVEL ? 0 : (uint32_t)1 << ((hash >> (BITS * level)) & 31);
+}
 static uint32_t place_of(const struct pmap_node *n, uint32_t bit) {
     return (uint32_t)__builtin_popcount(n->bitmap & (bit - 1));
 }
