@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "group/own.h"
+#include "records/group.h"
 #include "wire/reader.h"
 
 struct foreign_key {
@@ -15,37 +16,37 @@ struct foreign_key {
 /* rank: tombstones are written in this order, so that the reference can replay them: what refers to members before the members,
  * and the group itself last. */
 static const struct kind {
-    enum group_type group;
+    enum group_kind group;
     bool member;
     int8_t rank;
 } kinds[] = {
-    [3] = {GROUP_CONSUMER, false, 6}, /* group epoch */
-    [4] = {GROUP_CONSUMER, false, 5}, /* partition metadata */
-    [5] = {GROUP_CONSUMER, true, 3},  /* member */
-    [6] = {GROUP_CONSUMER, false, 2}, /* target assignment epoch */
-    [7] = {GROUP_CONSUMER, false, 1}, /* target assignment of a member */
-    [8] = {GROUP_CONSUMER, false, 0}, /* current assignment of a member */
-    [10] = {GROUP_SHARE, true, 3},
-    [11] = {GROUP_SHARE, false, 6},
-    [12] = {GROUP_SHARE, false, 2},
-    [13] = {GROUP_SHARE, false, 1},
-    [14] = {GROUP_SHARE, false, 0},
-    [15] = {GROUP_SHARE, false, 5},    /* initialized partitions */
-    [16] = {GROUP_CONSUMER, false, 4}, /* resolved regular expression */
-    [17] = {GROUP_STREAMS, false, 6},
-    [19] = {GROUP_STREAMS, true, 3},
-    [20] = {GROUP_STREAMS, false, 2},
-    [21] = {GROUP_STREAMS, false, 1},
-    [22] = {GROUP_STREAMS, false, 0},
-    [23] = {GROUP_STREAMS, false, 5}, /* topology */
+    [GROUP_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_CONSUMER, false, 0},
+    [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_CONSUMER, false, 1},
+    [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_CONSUMER, false, 2},
+    [GROUP_CONSUMER_GROUP_MEMBER_METADATA] = {GROUP_KIND_CONSUMER, true, 3},
+    [GROUP_CONSUMER_GROUP_PARTITION_METADATA] = {GROUP_KIND_CONSUMER, false, 4},
+    [GROUP_CONSUMER_GROUP_REGULAR_EXPRESSION] = {GROUP_KIND_CONSUMER, false, 4},
+    [GROUP_CONSUMER_GROUP_METADATA] = {GROUP_KIND_CONSUMER, false, 5},
+    [GROUP_SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_SHARE, false, 0},
+    [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_SHARE, false, 1},
+    [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_SHARE, false, 2},
+    [GROUP_SHARE_GROUP_MEMBER_METADATA] = {GROUP_KIND_SHARE, true, 3},
+    [GROUP_SHARE_GROUP_STATE_PARTITION_METADATA] = {GROUP_KIND_SHARE, false, 4},
+    [GROUP_SHARE_GROUP_METADATA] = {GROUP_KIND_SHARE, false, 5},
+    [GROUP_STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_STREAMS, false, 0},
+    [GROUP_STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_STREAMS, false, 1},
+    [GROUP_STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_STREAMS, false, 2},
+    [GROUP_STREAMS_GROUP_MEMBER_METADATA] = {GROUP_KIND_STREAMS, true, 3},
+    [GROUP_STREAMS_GROUP_TOPOLOGY] = {GROUP_KIND_STREAMS, false, 4},
+    [GROUP_STREAMS_GROUP_METADATA] = {GROUP_KIND_STREAMS, false, 5},
 };
-enum { RANKS = 7 };
+enum { RANKS = 6 };
 
 static const struct kind *kind_of(int16_t type) {
     return type >= 0 && (size_t)type < sizeof kinds / sizeof *kinds ? &kinds[type] : &kinds[0];
 }
 
-enum group_type foreign_type(int16_t record_type) { return kind_of(record_type)->group; }
+enum group_kind foreign_type(int16_t record_type) { return kind_of(record_type)->group; }
 
 static void free_key(struct foreign_key *k) {
     kbytes_disown(&k->bytes);
@@ -59,7 +60,7 @@ void foreign_free(struct foreign *f) {
     free(f);
 }
 
-static struct foreign *foreign_create(enum group_type type, uint64_t seed) {
+static struct foreign *foreign_create(enum group_kind type, uint64_t seed) {
     struct foreign *f = xcalloc(1, sizeof *f);
     f->type = type;
     hashmap_init(&f->keys, seed);
@@ -86,9 +87,9 @@ static bool is_simple(const struct group *g) {
 }
 
 /* The group as one of `type`; a simple group gives way. NULL: a group of another kind has the id. */
-static struct foreign *become(struct group_shard *s, struct group *g, enum group_type type) {
+static struct foreign *become(struct group_shard *s, struct group *g, enum group_kind type) {
     if (g->type == type) return g->foreign;
-    if (g->type != GROUP_NONE && !is_simple(g)) return NULL;
+    if (g->type != GROUP_KIND_NONE && !is_simple(g)) return NULL;
     if (g->classic) classic_free(s, g->classic);
     g->classic = NULL;
     g->type = type;
@@ -98,7 +99,7 @@ static struct foreign *become(struct group_shard *s, struct group *g, enum group
 int foreign_replay(struct group_shard *s, int16_t type, struct kbytes key, struct kbytes value) {
     const struct kind *kind = kind_of(type);
     struct reader r = reader_of(key.p, (size_t)key.len);
-    if (kind->group == GROUP_NONE) {
+    if (kind->group == GROUP_KIND_NONE) {
         LOG_LIMITED(LOG_WARN, "group", "a record of unknown type %d in __consumer_offsets is ignored", type);
         return 0;
     }

@@ -7,7 +7,7 @@
 #include "group/state.h"
 
 struct foreign {
-    enum group_type type;
+    enum group_kind type;
     int32_t members_n;
     struct hashmap keys; /* key bytes → struct foreign_key */
 };
@@ -21,7 +21,7 @@ bool foreign_has_member(const struct foreign *f, struct kstr member_id);
 const char *foreign_state(const struct foreign *f);
 /* Tombstones for all that is left of it. */
 void foreign_delete_records(struct group_shard *s, const struct foreign *f);
-/* Which kind of group has records of this type; GROUP_NONE for types that are not known. */
-enum group_type foreign_type(int16_t record_type);
+/* Which kind of group has records of this type; GROUP_KIND_NONE for types that are not known. */
+enum group_kind foreign_type(int16_t record_type);
 
 #endif

@@ -155,10 +155,11 @@ static void static_written(struct group_shard *s, struct group_after *a, struct 
         return;
     }
     /* Before version 9 the member is told the leader that was, so that it does not take itself for one and assigns anew. */
-    struct join_group_response *r = rebalance_join_response(s, m, false);
-    if (r) r->leader = a->old_leader_id;
+    struct join_group_response r;
+    rebalance_join_response(s, m, false, &r);
+    r.leader = a->old_leader_id;
     classic_await_join(c, m, NULL);
-    step_reply(s, a->handle, r);
+    step_reply(s, a->handle, &r);
 }
 
 /* --- join --- */
@@ -194,6 +195,13 @@ static void update_member(struct group_shard *s, const struct group_event *e, st
     rebalance_prepare_or_complete(s, m->classic, reason);
 }
 
+/* The generation that there is; the member goes on with SyncGroup. */
+static void reply_current(struct group_shard *s, const struct group_event *e, struct classic_member *m, bool with_members) {
+    struct join_group_response r;
+    if (rebalance_join_response(s, m, with_members, &r)) step_reply(s, e->handle, &r);
+    else reply_error(s, e, KERR_UNKNOWN_SERVER_ERROR, m->id);
+}
+
 static void join_existing(struct group_shard *s, const struct group_event *e, struct classic *c, const struct protocols *p) {
     const struct join_group_request *q = e->request;
     struct classic_member *m = classic_member(c, q->member_id);
@@ -208,14 +216,14 @@ static void join_existing(struct group_shard *s, const struct group_event *e, st
         update_member(s, e, m, p, "a member rejoins");
     } else if (c->state == CLASSIC_COMPLETING && same) {
         /* It may not have got the first answer. */
-        step_reply(s, e->handle, rebalance_join_response(s, m, c->leader == m));
+        reply_current(s, e, m, c->leader == m);
     } else if (c->state == CLASSIC_COMPLETING) {
         update_member(s, e, m, p, "a member changed its metadata");
     } else if (c->state == CLASSIC_STABLE && c->leader == m) {
         /* The leader asks for a rebalance by joining, as when the topics it knows of changed. */
         update_member(s, e, m, p, "the leader rejoins");
     } else if (c->state == CLASSIC_STABLE && same) {
-        step_reply(s, e->handle, rebalance_join_response(s, m, false));
+        reply_current(s, e, m, false);
     } else if (c->state == CLASSIC_STABLE) {
         update_member(s, e, m, p, "a member changed its metadata");
     } else {
@@ -274,47 +282,40 @@ static int16_t check_request(const struct group_shard *s, const struct join_grou
 
 /* A group that is new gets a record, so that it is there after a crash and others see it. */
 static void write_new_group(struct group_shard *s, const struct group_event *e, struct classic *c) {
-    struct group_after *a;
-    if (s->result->answer || s->result->records_n) return;
-    a = after_create(s, AFTER_NEW_GROUP, c);
+    struct group_after *a = after_create(s, AFTER_NEW_GROUP, c);
     a->handle = e->handle;
     record_new_group(s, c);
 }
 
+/* The classic group to join, made if there is none; an empty group of another kind gives way, and its tombstones are written
+ * with the new group's record. NULL: there is no such group and *error says what is wrong. */
+static struct classic *join_group(struct group_shard *s, const struct join_group_request *q, bool *is_new, int16_t *error) {
+    struct group *g = group_existing(s, q->group_id);
+    if (g && g->classic) return g->classic;
+    *error = g && (!group_is_empty(g) || g->type == GROUP_KIND_SHARE) ? KERR_INCONSISTENT_GROUP_PROTOCOL
+             : q->member_id.len                                    ? KERR_UNKNOWN_MEMBER_ID
+                                                                   : KERR_NONE;
+    if (*error) return NULL;
+    *is_new = true;
+    if (!g) return group_make_classic(s, group_find_or_add(s, q->group_id));
+    foreign_delete_records(s, g->foreign);
+    foreign_free(g->foreign);
+    g->foreign = NULL;
+    g->type = GROUP_KIND_NONE;
+    return group_make_classic(s, g);
+}
+
 void join_step(struct group_shard *s, const struct group_event *e) {
     const struct join_group_request *q = e->request;
+    bool is_new = false;
     int16_t error = check_request(s, q);
-    struct group *g = error ? NULL : group_existing(s, q->group_id);
-    bool is_new = !g, created = false;
-    if (error) {
-        reply_error(s, e, error, q->member_id);
+    struct classic *c = error ? NULL : join_group(s, q, &is_new, &error);
+    if (!c) {
+        reply_error(s, e, error, error == KERR_INCONSISTENT_GROUP_PROTOCOL ? KSTR("") : q->member_id);
         return;
     }
-    if (g && !g->classic) {
-        if (!group_is_empty(g) || g->type == GROUP_SHARE) {
-            reply_error(s, e, KERR_INCONSISTENT_GROUP_PROTOCOL, KSTR(""));
-            return;
-        }
-        is_new = true; /* an empty group of another kind becomes a classic one */
-    }
-    if (is_new && q->member_id.len) {
-        reply_error(s, e, KERR_UNKNOWN_MEMBER_ID, q->member_id);
-        return;
-    }
-    if (is_new) {
-        if (g) {
-            foreign_delete_records(s, g->foreign);
-            foreign_free(g->foreign);
-            g->foreign = NULL;
-            g->type = GROUP_NONE;
-        } else {
-            g = group_find_or_add(s, q->group_id);
-        }
-        group_make_classic(s, g);
-        created = true;
-    }
-    join_classic(s, e, g->classic);
-    if (created) write_new_group(s, e, g->classic);
+    join_classic(s, e, c);
+    if (is_new) write_new_group(s, e, c);
 }
 
 /* The new group could not be written: it must not exist. */

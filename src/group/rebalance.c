@@ -29,22 +29,8 @@ void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16
     step_reply(s, handle, &r);
 }
 
-static void add_members(struct group_shard *s, struct join_group_response *r, const struct classic *c) {
-    ASSERT(c->state != CLASSIC_DEAD && c->state != CLASSIC_PREPARING);
-    r->members = arena_calloc(&s->scratch, (size_t)c->members_n, sizeof *r->members);
-    s->out_of_memory |= !r->members;
-    for (const struct classic_member *m = c->members; m && r->members; m = m->next)
-        r->members[r->members_n++] = (struct join_group_response_member){
-            .member_id = m->id,
-            .group_instance_id = m->instance_id,
-            .metadata = classic_metadata(m, c->protocol),
-        };
-}
-
-struct join_group_response *rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members) {
+bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members, struct join_group_response *r) {
     struct classic *c = m->classic;
-    struct join_group_response *r = arena_alloc(&s->scratch, sizeof *r);
-    if (!r) return NULL;
     *r = (struct join_group_response){
         .generation_id = c->generation,
         .protocol_type = c->protocol_type,
@@ -52,17 +38,30 @@ struct join_group_response *rebalance_join_response(struct group_shard *s, struc
         .leader = c->leader->id,
         .member_id = m->id,
     };
-    if (with_members) add_members(s, r, c);
-    return r;
+    if (!with_members) return true;
+    ASSERT(c->state != CLASSIC_DEAD && c->state != CLASSIC_PREPARING);
+    r->members = arena_calloc(&s->scratch, (size_t)c->members_n, sizeof *r->members);
+    if (!r->members) return false;
+    for (m = c->members; m; m = m->next)
+        r->members[r->members_n++] = (struct join_group_response_join_group_response_member){
+            .member_id = m->id,
+            .group_instance_id = m->instance_id,
+            .metadata = classic_metadata(m, c->protocol),
+        };
+    return true;
 }
 
 void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members, bool skip_assignment) {
+    struct join_group_response r;
     void *handle = m->join;
     if (!handle) return;
-    struct join_group_response *r = rebalance_join_response(s, m, with_members);
-    if (r) r->skip_assignment = skip_assignment;
+    if (!rebalance_join_response(s, m, with_members, &r)) {
+        rebalance_reply_join(s, m, KERR_UNKNOWN_SERVER_ERROR, m->id);
+        return;
+    }
+    r.skip_assignment = skip_assignment;
     classic_await_join(m->classic, m, NULL);
-    step_reply(s, handle, r);
+    step_reply(s, handle, &r);
 }
 
 void rebalance_reply_sync(struct group_shard *s, struct classic_member *m, int16_t error) {

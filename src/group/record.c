@@ -13,7 +13,7 @@
 
 enum { GROUP_VERSION = 3, OFFSET_VERSION = 4, OFFSET_VERSION_EXPIRES = 1 };
 
-/* A writer whose `size` bytes (an upper bound) come from scratch; NULL memory makes the step fail. */
+/* A writer of `size` bytes that come from scratch, beginning with `head`. false: no memory, the step fails. */
 static bool begin(struct group_shard *s, struct writer *w, size_t size, int16_t head) {
     void *memory = arena_alloc(&s->scratch, size);
     if (!memory) {
@@ -26,43 +26,31 @@ static bool begin(struct group_shard *s, struct writer *w, size_t size, int16_t 
 }
 
 static struct kbytes end(struct writer *w) {
-    ASSERT(!w->err && w->buf == w->given); /* the bound was one */
+    ASSERT(!w->err && w->buf == w->given);
     return (struct kbytes){.p = w->buf, .len = (int32_t)writer_len(w)};
 }
 
 static struct kbytes group_key(struct group_shard *s, struct kstr group) {
     struct writer w;
     struct group_metadata_key key = {.group = group};
-    if (!begin(s, &w, 8 + (size_t)group.len, RECORD_GROUP)) return KBYTES_NULL;
-    group_metadata_key_encode(&key, 0, &w);
+    if (!begin(s, &w, 2 + group_metadata_key_size(&key, 0), GROUP_GROUP_METADATA)) return KBYTES_NULL;
+    group_metadata_key_encode(&key, &w, 0);
     return end(&w);
 }
 
 static struct kbytes offset_key(struct group_shard *s, struct kstr group, struct kstr topic, int32_t partition) {
     struct writer w;
     struct offset_commit_key key = {.group = group, .topic = topic, .partition = partition};
-    if (!begin(s, &w, 16 + (size_t)group.len + (size_t)topic.len, RECORD_OFFSET)) return KBYTES_NULL;
-    offset_commit_key_encode(&key, 0, &w);
+    if (!begin(s, &w, 2 + offset_commit_key_size(&key, 0), GROUP_OFFSET_COMMIT)) return KBYTES_NULL;
+    offset_commit_key_encode(&key, &w, 0);
     return end(&w);
-}
-
-static size_t len_of(struct kstr a) { return a.len < 0 ? 0 : (size_t)a.len; }
-
-static size_t value_size(const struct group_metadata_value *v) {
-    size_t size = 64 + len_of(v->protocol_type) + len_of(v->protocol) + len_of(v->leader);
-    for (int32_t i = 0; i < v->members_n; i++) {
-        const struct member_metadata *m = &v->members[i];
-        size += 64 + len_of(m->member_id) + len_of(m->client_id) + len_of(m->client_host);
-        size += len_of(m->group_instance_id) + (size_t)m->subscription.len + (size_t)m->assignment.len;
-    }
-    return size;
 }
 
 static void add_group(struct group_shard *s, struct kstr group, const struct group_metadata_value *v) {
     struct writer w;
     struct group_record *r = step_record(s);
-    if (!r || !begin(s, &w, value_size(v), GROUP_VERSION)) return;
-    group_metadata_value_encode(v, GROUP_VERSION, &w);
+    if (!r || !begin(s, &w, 2 + group_metadata_value_size(v, GROUP_VERSION), GROUP_VERSION)) return;
+    group_metadata_value_encode(v, &w, GROUP_VERSION);
     r->value = end(&w);
     r->key = group_key(s, group);
 }
@@ -91,7 +79,7 @@ void record_group(struct group_shard *s, const struct classic *c, const struct g
     int32_t n = 0;
     for (const struct classic_member *m = c->members; m; m = m->next, n++) {
         ASSERT(n < c->members_n);
-        v.members[n] = (struct member_metadata){
+        v.members[n] = (struct group_metadata_value_member_metadata){
             .member_id = m->id,
             .group_instance_id = m->instance_id,
             .client_id = m->client_id,
@@ -130,8 +118,8 @@ void record_offset(struct group_shard *s, struct kstr group, struct kstr topic, 
         .expire_timestamp = c->expire_ms,
         .topic_id = c->topic_id,
     };
-    if (!r || !begin(s, &w, 80 + (size_t)c->metadata.len, version)) return;
-    offset_commit_value_encode(&v, version, &w);
+    if (!r || !begin(s, &w, 2 + offset_commit_value_size(&v, version), version)) return;
+    offset_commit_value_encode(&v, &w, version);
     r->value = end(&w);
     r->key = offset_key(s, group, topic, c->partition);
 }
@@ -143,7 +131,7 @@ void record_offset_tombstone(struct group_shard *s, struct kstr group, struct ks
 
 /* --- replay --- */
 
-static struct classic_member *load_member(const struct group_metadata_value *v, const struct member_metadata *m) {
+static struct classic_member *load_member(const struct group_metadata_value *v, const struct group_metadata_value_member_metadata *m) {
     struct protocol protocol = {.name = kstr_null(v->protocol) ? KSTR("") : v->protocol, .metadata = m->subscription};
     int32_t rebalance = m->rebalance_timeout == -1 ? m->session_timeout : m->rebalance_timeout;
     struct classic_member *member = classic_member_create(m->member_id, m->group_instance_id, m->client_id, m->client_host,
@@ -152,7 +140,7 @@ static struct classic_member *load_member(const struct group_metadata_value *v, 
     return member;
 }
 
-static bool members_are_distinct(const struct classic *c, const struct member_metadata *m) {
+static bool members_are_distinct(const struct classic *c, const struct group_metadata_value_member_metadata *m) {
     return !classic_member(c, m->member_id) &&
            (kstr_null(m->group_instance_id) || !classic_static_member(c, m->group_instance_id));
 }
@@ -164,7 +152,7 @@ static int load_group(struct group_shard *s, struct kstr id, const struct group_
     struct classic *c = classic_create(g, v->members_n ? CLASSIC_STABLE : CLASSIC_EMPTY, v->current_state_timestamp, s->seed);
     g->classic = c;
     g->foreign = NULL;
-    g->type = GROUP_CLASSIC;
+    g->type = GROUP_KIND_CLASSIC;
     c->generation = v->generation;
     for (int32_t i = 0; i < v->members_n; i++) {
         if (!members_are_distinct(c, &v->members[i])) return OE_CORRUPT;
@@ -182,21 +170,21 @@ static int load_group(struct group_shard *s, struct kstr id, const struct group_
 static int replay_group(struct group_shard *s, struct reader *key, struct kbytes value) {
     struct group_metadata_key k;
     struct group_metadata_value v;
-    if (group_metadata_key_decode(&k, 0, key, &s->decoding)) return OE_CORRUPT;
+    if (group_metadata_key_decode(&k, key, 0, &s->decoding)) return OE_CORRUPT;
     if (value.len < 0) {
         struct group *g = group_existing(s, k.group);
         if (g) group_dissolve(s, g);
         return 0;
     }
     struct reader r = reader_of(value.p, (size_t)value.len);
-    if (group_metadata_value_decode(&v, read_i16(&r), &r, &s->decoding)) return OE_CORRUPT;
+    if (group_metadata_value_decode(&v, &r, read_i16(&r), &s->decoding)) return OE_CORRUPT;
     return load_group(s, k.group, &v);
 }
 
 /* The group that owns an offset is there when offsets are committed without one, too: an empty one without a protocol. */
 static struct group *offset_group(struct group_shard *s, struct kstr id) {
     struct group *g = group_find_or_add(s, id);
-    if (g->type == GROUP_NONE) group_make_classic(s, g);
+    if (g->type == GROUP_KIND_NONE) group_make_classic(s, g);
     return g;
 }
 
@@ -217,13 +205,13 @@ static void drop_offset(struct group_shard *s, const struct offset_commit_key *k
 static int replay_offset(struct group_shard *s, int64_t offset, int64_t producer_id, struct reader *key, struct kbytes value) {
     struct offset_commit_key k;
     struct offset_commit_value v;
-    if (offset_commit_key_decode(&k, 0, key, &s->decoding)) return OE_CORRUPT;
+    if (offset_commit_key_decode(&k, key, 0, &s->decoding)) return OE_CORRUPT;
     if (value.len < 0) {
         drop_offset(s, &k);
         return 0;
     }
     struct reader r = reader_of(value.p, (size_t)value.len);
-    if (offset_commit_value_decode(&v, read_i16(&r), &r, &s->decoding)) return OE_CORRUPT;
+    if (offset_commit_value_decode(&v, &r, read_i16(&r), &s->decoding)) return OE_CORRUPT;
     put_offset(s, producer_id, &k,
                &(struct committed){
                    .offset = v.offset,
@@ -243,14 +231,14 @@ static int replay_legacy_offset(struct group_shard *s, int64_t offset, int64_t p
                                 struct kbytes value) {
     struct legacy_offset_commit_key old;
     struct legacy_offset_commit_value v;
-    if (legacy_offset_commit_key_decode(&old, 0, key, &s->decoding)) return OE_CORRUPT;
+    if (legacy_offset_commit_key_decode(&old, key, 0, &s->decoding)) return OE_CORRUPT;
     struct offset_commit_key k = {.group = old.group, .topic = old.topic, .partition = old.partition};
     if (value.len < 0) {
         drop_offset(s, &k);
         return 0;
     }
     struct reader r = reader_of(value.p, (size_t)value.len);
-    if (legacy_offset_commit_value_decode(&v, read_i16(&r), &r, &s->decoding)) return OE_CORRUPT;
+    if (legacy_offset_commit_value_decode(&v, &r, read_i16(&r), &s->decoding)) return OE_CORRUPT;
     put_offset(s, producer_id, &k,
                &(struct committed){
                    .offset = v.offset,
@@ -272,9 +260,9 @@ int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_i
     arena_reset(&s->decoding);
     if (r.err) return OE_CORRUPT;
     switch (type) {
-    case RECORD_LEGACY_OFFSET: return replay_legacy_offset(s, offset, producer_id, &r, value);
-    case RECORD_OFFSET: return replay_offset(s, offset, producer_id, &r, value);
-    case RECORD_GROUP: return replay_group(s, &r, value);
+    case GROUP_LEGACY_OFFSET_COMMIT: return replay_legacy_offset(s, offset, producer_id, &r, value);
+    case GROUP_OFFSET_COMMIT: return replay_offset(s, offset, producer_id, &r, value);
+    case GROUP_GROUP_METADATA: return replay_group(s, &r, value);
     default: return foreign_replay(s, type, key, value);
     }
 }

@@ -5,8 +5,6 @@
 
 #include "group/state.h"
 
-enum record_type { RECORD_LEGACY_OFFSET = 0, RECORD_OFFSET = 1, RECORD_GROUP = 2 };
-
 /* The group as it is, with the assignments that `after` holds, or (NULL) the members' own. */
 void record_group(struct group_shard *s, const struct classic *c, const struct group_after *assignments);
 /* A group that was just made and has nothing yet. */

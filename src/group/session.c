@@ -169,8 +169,8 @@ static void leave_classic(struct group_shard *s, struct classic *c, const struct
                           struct leave_group_response *r) {
     bool left = false;
     for (int32_t i = 0; i < q->members_n; i++) {
-        const struct member_identity *m = &q->members[i];
-        r->members[i] = (struct member_response){
+        const struct leave_group_request_member_identity *m = &q->members[i];
+        r->members[i] = (struct leave_group_response_member_response){
             .member_id = m->member_id,
             .group_instance_id = m->group_instance_id,
             .error_code = leave_one(s, c, m->member_id, m->group_instance_id),
@@ -186,7 +186,7 @@ static void leave_classic(struct group_shard *s, struct classic *c, const struct
 /* Before version 3 the request names one member, and the answer has one error. */
 void leave_step(struct group_shard *s, const struct group_event *e) {
     const struct leave_group_request *q = e->request;
-    struct member_identity only = {.member_id = q->member_id, .group_instance_id = KSTR_NULL, .reason = KSTR_NULL};
+    struct leave_group_request_member_identity only = {.member_id = q->member_id, .group_instance_id = KSTR_NULL, .reason = KSTR_NULL};
     struct leave_group_request one = {.group_id = q->group_id, .members = &only, .members_n = 1};
     if (e->version < 3) q = &one;
     struct classic *c = find_classic(s, q->group_id);

@@ -15,7 +15,7 @@
 
 enum { SCRATCH_LIMIT = 512 << 20 }; /* bytes: a group's record holds the metadata and assignment of all its members */
 
-const char *const group_type_names[] = {"", "classic", "consumer", "share", "streams"};
+const char *const group_kind_names[] = {"", "classic", "consumer", "share", "streams"};
 
 struct group_shard *group_shard_create(const struct group_config *config, uint64_t seed, group_reply_fn *reply, void *reply_ctx) {
     struct group_shard *s = xcalloc(1, sizeof *s);
@@ -56,7 +56,7 @@ struct group *group_find(const struct group_shard *s, struct kstr id) { return h
 
 struct group *group_existing(const struct group_shard *s, struct kstr id) {
     struct group *g = group_find(s, id);
-    return g && g->type != GROUP_NONE ? g : NULL;
+    return g && g->type != GROUP_KIND_NONE ? g : NULL;
 }
 
 struct group *group_find_or_add(struct group_shard *s, struct kstr id) {
@@ -70,14 +70,14 @@ struct group *group_find_or_add(struct group_shard *s, struct kstr id) {
 }
 
 struct classic *group_make_classic(struct group_shard *s, struct group *g) {
-    ASSERT(g->type == GROUP_NONE);
-    g->type = GROUP_CLASSIC;
+    ASSERT(g->type == GROUP_KIND_NONE);
+    g->type = GROUP_KIND_CLASSIC;
     g->classic = classic_create(g, CLASSIC_EMPTY, s->now.wall, s->seed);
     return g->classic;
 }
 
 void group_free_if_nothing(struct group_shard *s, struct group *g) {
-    if (g->type != GROUP_NONE || !offsets_is_empty(&g->offsets)) return;
+    if (g->type != GROUP_KIND_NONE || !offsets_is_empty(&g->offsets)) return;
     hashmap_del(&s->groups, g->id.s, (size_t)g->id.len);
     free_group(s, g);
 }
@@ -87,7 +87,7 @@ void group_dissolve(struct group_shard *s, struct group *g) {
     if (g->foreign) foreign_free(g->foreign);
     g->classic = NULL;
     g->foreign = NULL;
-    g->type = GROUP_NONE;
+    g->type = GROUP_KIND_NONE;
     group_free_if_nothing(s, g);
 }
 
@@ -98,7 +98,7 @@ bool group_is_empty(const struct group *g) {
 int32_t group_shard_groups(const struct group_shard *s) {
     int32_t n = 0;
     struct hashmap_entry *e;
-    for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) n += ((struct group *)e->value)->type != GROUP_NONE;
+    for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) n += ((struct group *)e->value)->type != GROUP_KIND_NONE;
     return n;
 }
 
@@ -107,9 +107,8 @@ int64_t group_shard_offsets(const struct group_shard *s) { return s->offsets_n; 
 /* --- steps --- */
 
 void step_reply(struct group_shard *s, void *handle, const void *response) {
-    ASSERT(handle);
-    if (response) s->reply(s->reply_ctx, handle, response);
-    else s->out_of_memory = true;
+    ASSERT(handle && response);
+    s->reply(s->reply_ctx, handle, response);
 }
 
 void step_answer(struct group_shard *s, void *response) {
@@ -142,20 +141,23 @@ static void end(struct group_shard *s) {
     r->records_n = 0;
     r->response = NULL;
     if (r->answer) r->error = KERR_UNKNOWN_SERVER_ERROR;
+    struct group_after *after = r->after;
+    r->after = NULL;
+    group_shard_written(s, after, KERR_UNKNOWN_SERVER_ERROR, s->now);
 }
 
 void group_shard_step(struct group_shard *s, const struct group_event *event, struct group_now now, struct group_result *result) {
     static void (*const steps[])(struct group_shard *, const struct group_event *) = {
-        [GROUP_JOIN] = join_step,
-        [GROUP_SYNC] = sync_step,
-        [GROUP_HEARTBEAT] = heartbeat_step,
-        [GROUP_LEAVE] = leave_step,
-        [GROUP_OFFSET_COMMIT] = offset_commit_step,
-        [GROUP_OFFSET_FETCH] = offset_fetch_step,
-        [GROUP_OFFSET_DELETE] = offset_delete_step,
-        [GROUP_DESCRIBE] = describe_step,
-        [GROUP_LIST] = list_step,
-        [GROUP_DELETE] = delete_step,
+        [GROUP_API_JOIN] = join_step,
+        [GROUP_API_SYNC] = sync_step,
+        [GROUP_API_HEARTBEAT] = heartbeat_step,
+        [GROUP_API_LEAVE] = leave_step,
+        [GROUP_API_OFFSET_COMMIT] = offset_commit_step,
+        [GROUP_API_OFFSET_FETCH] = offset_fetch_step,
+        [GROUP_API_OFFSET_DELETE] = offset_delete_step,
+        [GROUP_API_DESCRIBE] = describe_step,
+        [GROUP_API_LIST] = list_step,
+        [GROUP_API_DELETE] = delete_step,
     };
     ASSERT(event->handle && event->arena && event->api < sizeof steps / sizeof *steps);
     begin(s, now, result);
@@ -232,7 +234,7 @@ static void expire_all(struct group_shard *s) {
     s->result->atomic = false;
     for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) {
         struct group *g = e->value;
-        if (g->type == GROUP_NONE || g->type == GROUP_SHARE) continue;
+        if (g->type == GROUP_KIND_NONE || g->type == GROUP_KIND_SHARE) continue;
         if (offset_expire(s, g) && group_is_empty(g)) group_delete_records(s, g);
     }
     if (s->result->records_n) LOG_INFO("group", "expiring: %d tombstones", s->result->records_n);

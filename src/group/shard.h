@@ -46,21 +46,21 @@ struct group_now {
 };
 
 enum group_api {
-    GROUP_JOIN,          /* struct join_group_request → struct join_group_response */
-    GROUP_SYNC,          /* struct sync_group_request → … */
-    GROUP_HEARTBEAT,     /* struct heartbeat_request → … */
-    GROUP_LEAVE,         /* struct leave_group_request → … */
-    GROUP_OFFSET_COMMIT, /* struct offset_commit_request → …; topic names are set, ids too if they are known */
-    GROUP_OFFSET_FETCH,  /* struct group_offset_fetch → struct offset_fetch_response_group */
-    GROUP_OFFSET_DELETE, /* struct offset_delete_request → … */
-    GROUP_DESCRIBE,      /* struct kstr, a group id → struct described_group */
-    GROUP_LIST,          /* struct list_groups_request → struct list_groups_response */
-    GROUP_DELETE,        /* struct kstr, a group id → struct deletable_group_result */
+    GROUP_API_JOIN,          /* struct join_group_request → struct join_group_response */
+    GROUP_API_SYNC,          /* struct sync_group_request → … */
+    GROUP_API_HEARTBEAT,     /* struct heartbeat_request → … */
+    GROUP_API_LEAVE,         /* struct leave_group_request → … */
+    GROUP_API_OFFSET_COMMIT, /* struct offset_commit_request → …; topic names are set, ids too if they are known */
+    GROUP_API_OFFSET_FETCH,  /* struct group_offset_fetch → struct offset_fetch_response_group */
+    GROUP_API_OFFSET_DELETE, /* struct offset_delete_request → … */
+    GROUP_API_DESCRIBE,      /* struct kstr, a group id → struct described_group */
+    GROUP_API_LIST,          /* struct list_groups_request → struct list_groups_response */
+    GROUP_API_DELETE,        /* struct kstr, a group id → struct deletable_group_result */
 };
 
 /* One group of an OffsetFetch request. */
 struct group_offset_fetch {
-    const struct offset_fetch_request_group *group;
+    const struct offset_fetch_request_offset_fetch_request_group *group;
     bool require_stable;
 };
 

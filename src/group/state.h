@@ -9,16 +9,16 @@
 #include "group/shard.h"
 
 /* Kinds of groups: GroupType of the reference. */
-enum group_type { GROUP_NONE, GROUP_CLASSIC, GROUP_CONSUMER, GROUP_SHARE, GROUP_STREAMS };
-extern const char *const group_type_names[]; /* "classic", …; GROUP_NONE: "" */
+enum group_kind { GROUP_KIND_NONE, GROUP_KIND_CLASSIC, GROUP_KIND_CONSUMER, GROUP_KIND_SHARE, GROUP_KIND_STREAMS };
+extern const char *const group_kind_names[]; /* "classic", …; GROUP_KIND_NONE: "" */
 
 struct foreign;
 
-/* GROUP_NONE: the group does not exist, only offsets of it do; such a thing is left by a transaction that committed offsets for
+/* GROUP_KIND_NONE: the group does not exist, only offsets of it do; such a thing is left by a transaction that committed offsets for
  * a group which was then deleted. */
 struct group {
     struct kstr id; /* owned */
-    enum group_type type;
+    enum group_kind type;
     struct classic *classic; /* if it is one */
     struct foreign *foreign; /* a group of another kind */
     struct offsets offsets;
@@ -44,12 +44,12 @@ struct group_shard {
     bool out_of_memory; /* scratch or the request's arena is full: the step fails */
 };
 
-/* The group, also if it is of type GROUP_NONE; NULL. */
+/* The group, also if it is of type GROUP_KIND_NONE; NULL. */
 struct group *group_find(const struct group_shard *s, struct kstr id);
 /* As above, but of a type. */
 struct group *group_existing(const struct group_shard *s, struct kstr id);
 struct group *group_find_or_add(struct group_shard *s, struct kstr id);
-/* Makes a group of type GROUP_NONE an empty classic one. */
+/* Makes a group of type GROUP_KIND_NONE an empty classic one. */
 struct classic *group_make_classic(struct group_shard *s, struct group *g);
 /* The group is gone; frees it if no offsets are left. */
 void group_dissolve(struct group_shard *s, struct group *g);
@@ -83,8 +83,9 @@ void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16
 void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members, bool skip_assignment);
 void rebalance_reply_sync(struct group_shard *s, struct classic_member *m, int16_t error);
 void rebalance_reset_assignments(struct group_shard *s, struct classic *c, int16_t error);
-/* The join response of the current generation for a member, in scratch. */
-struct join_group_response *rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members);
+/* The answer to a member that is in the current generation; the list of members is in scratch. false: no memory. */
+struct join_group_response;
+bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members, struct join_group_response *r);
 
 /* offset_steps.c */
 void offset_commit_step(struct group_shard *s, const struct group_event *e);
