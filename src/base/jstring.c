@@ -5,7 +5,11 @@
 /* One code point of the n > 0 bytes at s; its length goes to *used. */
 static uint32_t code_point(const uint8_t *s, size_t n, size_t *used) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+    size_t len = s[0] < 0x80                   ? 1
+                 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                 : (s[0] & 0xf0) == 0xe0       ? 3
+                 : (s[0] & 0xf8) == 0xf0       ? 4
+                                               : 0;
     *used = 1;
     if (len == 1) return s[0];
     if (len == 0 || len > n) return 0xfffd;
@@ -21,7 +25,8 @@ static uint32_t code_point(const uint8_t *s, size_t n, size_t *used) {
 
 int64_t jstring_length(const char *s, size_t n) {
     int64_t units = 0;
-    for (size_t at = 0, used; at < n; at += used) units += 1 + (code_point((const uint8_t *)s + at, n - at, &used) > 0xffff);
+    for (size_t at = 0, used; at < n; at += used)
+        units += 1 + (code_point((const uint8_t *)s + at, n - at, &used) > 0xffff);
     return units;
 }
 

@@ -1,5 +1,5 @@
-/* DescribeGroups, ListGroups, DeleteGroups, each for what is in this shard. Source: GroupMetadataManager.describeGroups,
- * listGroups; GroupCoordinatorShard.deleteGroups. */
+/* DescribeGroups, ListGroups, DeleteGroups, each for what is in this shard. Source:
+ * GroupMetadataManager.describeGroups, listGroups; GroupCoordinatorShard.deleteGroups. */
 #include "api/delete_groups.h"
 #include "api/describe_groups.h"
 #include "api/list_groups.h"
@@ -11,7 +11,9 @@
 #include "group/record.h"
 #include "group/state.h"
 
-enum { NOT_FOUND_VERSION = 6 }; /* of DescribeGroups: before it, a group that is not there is "Dead" without an error */
+enum {
+    NOT_FOUND_VERSION = 6
+}; /* of DescribeGroups: before it, a group that is not there is "Dead" without an error */
 
 static const char *state_name(const struct group *g) {
     return g->classic ? classic_state_names[g->classic->state] : foreign_state(g->foreign);
@@ -47,7 +49,8 @@ static bool describe_classic(const struct group_event *e, const struct classic *
             .group_instance_id = copy_string(e, m->instance_id, &failed),
             .client_id = copy_string(e, m->client_id, &failed),
             .client_host = copy_string(e, m->client_host, &failed),
-            .member_metadata = stable ? copy_bytes(e, classic_metadata(m, c->protocol), &failed) : (struct kbytes){0},
+            .member_metadata =
+                stable ? copy_bytes(e, classic_metadata(m, c->protocol), &failed) : (struct kbytes){0},
             .member_assignment = copy_bytes(e, m->assignment, &failed),
         };
     return r->members && !failed;
@@ -57,7 +60,8 @@ static bool describe_missing(const struct group_event *e, const struct group *g,
                              struct describe_groups_response_described_group *r) {
     r->group_state = KSTR("Dead");
     if (e->version < NOT_FOUND_VERSION) return true;
-    char *message = arena_printf(e->arena, g ? "Group %.*s is not a classic group." : "Group %.*s not found.", KSTR_ARG(id));
+    char *message = arena_printf(e->arena, g ? "Group %.*s is not a classic group." : "Group %.*s not found.",
+                                 KSTR_ARG(id));
     r->error_code = KERR_GROUP_ID_NOT_FOUND;
     r->error_message = kstr_of(message);
     return message;
@@ -70,7 +74,8 @@ void describe_step(struct group_shard *s, const struct group_event *e) {
     if (r) {
         describe_groups_response_described_group_init(r);
         r->group_id = *id;
-        if (!(g && g->classic ? describe_classic(e, g->classic, r) : describe_missing(e, g, *id, r))) r = NULL;
+        if (!(g && g->classic ? describe_classic(e, g->classic, r) : describe_missing(e, g, *id, r)))
+            r = NULL;
     }
     step_answer(s, r);
 }
@@ -128,14 +133,17 @@ void list_step(struct group_shard *s, const struct group_event *e) {
 /* --- delete --- */
 
 void group_delete_records(struct group_shard *s, struct group *g) {
-    if (g->foreign) foreign_delete_records(s, g->foreign);
-    else record_group_tombstone(s, g->id);
+    if (g->foreign)
+        foreign_delete_records(s, g->foreign);
+    else
+        record_group_tombstone(s, g->id);
 }
 
 static int16_t may_delete(const struct group *g) {
     if (!g) return KERR_GROUP_ID_NOT_FOUND;
     /* The state of a share group is with the share coordinator, which is not served. */
-    if (g->type == GROUP_KIND_SHARE) return group_is_empty(g) ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NON_EMPTY_GROUP;
+    if (g->type == GROUP_KIND_SHARE)
+        return group_is_empty(g) ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NON_EMPTY_GROUP;
     return group_is_empty(g) ? KERR_NONE : KERR_NON_EMPTY_GROUP;
 }
 

@@ -8,7 +8,8 @@
  *   any ──▶ Dead (unloaded)
  *
  * Invariants (classic_check):
- *  1. by_id holds exactly the members of the list; by_instance exactly those with an instance id; pending none of them.
+ *  1. by_id holds exactly the members of the list; by_instance exactly those with an instance id; pending
+ * none of them.
  *  2. awaiting_join and pending_sync count the members that say so.
  *  3. the leader is a member, and there is one unless the group was loaded without.
  *  4. `supported` counts, for each protocol name, how often members list it. */
@@ -22,7 +23,8 @@
 #include "group/own.h"
 #include "group/state.h"
 
-const char *const classic_state_names[] = {"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead"};
+const char *const classic_state_names[] = {"Empty", "PreparingRebalance", "CompletingRebalance", "Stable",
+                                           "Dead"};
 
 /* How many times the members list a protocol. */
 struct protocol_count {
@@ -63,8 +65,12 @@ bool protocols_equal(const struct protocols *a, const struct protocols *b) {
 
 struct classic *classic_create(struct group *g, enum classic_state state, int64_t since_ms, uint64_t seed) {
     struct classic *c = xcalloc(1, sizeof *c);
-    *c = (struct classic){.group = g, .state = state, .previous = CLASSIC_DEAD, .state_since_ms = since_ms,
-                          .protocol_type = KSTR_NULL, .protocol = KSTR_NULL};
+    *c = (struct classic){.group = g,
+                          .state = state,
+                          .previous = CLASSIC_DEAD,
+                          .state_since_ms = since_ms,
+                          .protocol_type = KSTR_NULL,
+                          .protocol = KSTR_NULL};
     hashmap_init(&c->by_id, seed);
     hashmap_init(&c->by_instance, seed);
     hashmap_init(&c->pending, seed);
@@ -167,7 +173,8 @@ void classic_await_join(struct classic *c, struct classic_member *m, void *join)
     m->join = join;
 }
 
-void classic_add(struct group_shard *s, struct classic *c, struct classic_member *m, struct kstr protocol_type, void *join) {
+void classic_add(struct group_shard *s, struct classic *c, struct classic_member *m,
+                 struct kstr protocol_type, void *join) {
     ASSERT(!classic_member(c, m->id));
     ASSERT(kstr_null(m->instance_id) || !classic_static_member(c, m->instance_id));
     if (!c->members_n) kstr_set(&c->protocol_type, protocol_type);
@@ -177,7 +184,8 @@ void classic_add(struct group_shard *s, struct classic *c, struct classic_member
     c->last = m;
     c->members_n++;
     hashmap_put(&c->by_id, m->id.s, (size_t)m->id.len, m);
-    if (!kstr_null(m->instance_id)) hashmap_put(&c->by_instance, m->instance_id.s, (size_t)m->instance_id.len, m);
+    if (!kstr_null(m->instance_id))
+        hashmap_put(&c->by_instance, m->instance_id.s, (size_t)m->instance_id.len, m);
     if (!c->leader) c->leader = m;
     count_supported(c, &m->protocols, 1);
     classic_await_join(c, m, join);
@@ -194,7 +202,8 @@ void classic_remove(struct group_shard *s, struct classic *c, struct classic_mem
     set_pending_sync(c, m, false);
     count_supported(c, &m->protocols, -1);
     hashmap_del(&c->by_id, m->id.s, (size_t)m->id.len);
-    if (!kstr_null(m->instance_id)) hashmap_del(&c->by_instance, m->instance_id.s, (size_t)m->instance_id.len);
+    if (!kstr_null(m->instance_id))
+        hashmap_del(&c->by_instance, m->instance_id.s, (size_t)m->instance_id.len);
     *(m->prev ? &m->prev->next : &c->members) = m->next;
     *(m->next ? &m->next->prev : &c->last) = m->prev;
     c->members_n--;
@@ -213,8 +222,8 @@ void classic_remove_pending(struct group_shard *s, struct classic *c, struct kst
     if (p) free_pending(s, p);
 }
 
-void classic_update(struct classic *c, struct classic_member *m, struct protocols protocols, int32_t rebalance_timeout_ms,
-                    int32_t session_timeout_ms, void *join) {
+void classic_update(struct classic *c, struct classic_member *m, struct protocols protocols,
+                    int32_t rebalance_timeout_ms, int32_t session_timeout_ms, void *join) {
     count_supported(c, &protocols, 1);
     count_supported(c, &m->protocols, -1);
     protocols_free(&m->protocols);
@@ -242,22 +251,27 @@ struct classic_member *classic_static_member(const struct classic *c, struct kst
     return instance_id.len >= 0 ? hashmap_get(&c->by_instance, instance_id.s, (size_t)instance_id.len) : NULL;
 }
 
-bool classic_is_pending(const struct classic *c, struct kstr id) { return hashmap_get(&c->pending, id.s, (size_t)id.len); }
+bool classic_is_pending(const struct classic *c, struct kstr id) {
+    return hashmap_get(&c->pending, id.s, (size_t)id.len);
+}
 
-int16_t classic_validate(const struct classic *c, struct kstr id, struct kstr instance_id, const char *operation) {
+int16_t classic_validate(const struct classic *c, struct kstr id, struct kstr instance_id,
+                         const char *operation) {
     if (!kstr_null(instance_id)) {
         struct classic_member *m = classic_static_member(c, instance_id);
         if (!m) return KERR_UNKNOWN_MEMBER_ID;
         if (!kstr_equal(m->id, id)) {
-            LOG_INFO("group", "%.*s: %s of member %.*s is fenced: static member %.*s is now %.*s", KSTR_ARG(c->group->id),
-                     operation, KSTR_ARG(id), KSTR_ARG(instance_id), KSTR_ARG(m->id));
+            LOG_INFO("group", "%.*s: %s of member %.*s is fenced: static member %.*s is now %.*s",
+                     KSTR_ARG(c->group->id), operation, KSTR_ARG(id), KSTR_ARG(instance_id), KSTR_ARG(m->id));
             return KERR_FENCED_INSTANCE_ID;
         }
     }
     return classic_member(c, id) ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
 }
 
-bool classic_all_joined(const struct classic *c) { return c->members_n == c->awaiting_join && !c->pending.count; }
+bool classic_all_joined(const struct classic *c) {
+    return c->members_n == c->awaiting_join && !c->pending.count;
+}
 
 int32_t classic_rebalance_timeout(const struct classic *c) {
     int32_t max = 0;
@@ -274,8 +288,8 @@ bool classic_supports(const struct classic *c, struct kstr type, const struct pr
     return false;
 }
 
-/* Ties are won as in the reference, where the votes are in a HashMap: by the bucket of the name's hash code, then by who was
- * voted for first. */
+/* Ties are won as in the reference, where the votes are in a HashMap: by the bucket of the name's hash code,
+ * then by who was voted for first. */
 static uint32_t java_bucket(struct kstr name) {
     uint32_t h = (uint32_t)jstring_hash(name.s, (size_t)name.len);
     return (h ^ h >> 16) & 15;
@@ -283,7 +297,8 @@ static uint32_t java_bucket(struct kstr name) {
 
 static struct kstr vote(const struct classic_member *m) {
     for (int32_t i = 0; i < m->protocols.n; i++)
-        if (supported_count(m->classic, m->protocols.list[i].name) == m->classic->members_n) return m->protocols.list[i].name;
+        if (supported_count(m->classic, m->protocols.list[i].name) == m->classic->members_n)
+            return m->protocols.list[i].name;
     return KSTR_NULL;
 }
 
@@ -303,7 +318,8 @@ struct kstr classic_select_protocol(const struct classic *c) {
         votes[i].count++;
     }
     for (struct vote *v = votes; v < votes + n; v++)
-        if (!best || v->count > best->count || (v->count == best->count && java_bucket(v->name) < java_bucket(best->name)))
+        if (!best || v->count > best->count ||
+            (v->count == best->count && java_bucket(v->name) < java_bucket(best->name)))
             best = v;
     struct kstr name = best->name;
     free(votes);
@@ -321,8 +337,8 @@ bool classic_elect_joined(struct classic *c) {
     if (c->leader->join) return true;
     for (struct classic_member *m = c->members; m; m = m->next) {
         if (!m->join) continue;
-        LOG_INFO("group", "%.*s: the leader %.*s did not rejoin in time, %.*s leads now", KSTR_ARG(c->group->id),
-                 KSTR_ARG(c->leader->id), KSTR_ARG(m->id));
+        LOG_INFO("group", "%.*s: the leader %.*s did not rejoin in time, %.*s leads now",
+                 KSTR_ARG(c->group->id), KSTR_ARG(c->leader->id), KSTR_ARG(m->id));
         c->leader = m;
         return true;
     }
@@ -332,7 +348,8 @@ bool classic_elect_joined(struct classic *c) {
 static bool may_follow(enum classic_state from, enum classic_state to) {
     switch (to) {
     case CLASSIC_EMPTY: return from == CLASSIC_PREPARING;
-    case CLASSIC_PREPARING: return from == CLASSIC_STABLE || from == CLASSIC_COMPLETING || from == CLASSIC_EMPTY;
+    case CLASSIC_PREPARING:
+        return from == CLASSIC_STABLE || from == CLASSIC_COMPLETING || from == CLASSIC_EMPTY;
     case CLASSIC_COMPLETING: return from == CLASSIC_PREPARING;
     case CLASSIC_STABLE: return from == CLASSIC_COMPLETING;
     case CLASSIC_DEAD: return true;
@@ -365,7 +382,8 @@ bool classic_uses_consumer_protocol(const struct classic *c) {
     return kstr_equal(c->protocol_type, KSTR("consumer"));
 }
 
-/* The topics of a ConsumerProtocolSubscription, read as version 0, which every version begins with. false: not one. */
+/* The topics of a ConsumerProtocolSubscription, read as version 0, which every version begins with. false:
+ * not one. */
 static bool add_subscription(struct classic *c, struct kbytes metadata) {
     const uint8_t *p = metadata.p, *end = p + metadata.len;
     if (end - p < 6 || get_i16(p) < 0) return false;
@@ -390,7 +408,9 @@ void classic_compute_topics(struct classic *c) {
     for (struct classic_member *m = c->members; m && c->topics_known; m = m->next)
         c->topics_known = add_subscription(c, classic_metadata(m, c->protocol));
     if (c->topics_known) return;
-    LOG_WARN("group", "%.*s: the subscription of a member cannot be read; offsets will not expire while the group has members",
+    LOG_WARN("group",
+             "%.*s: the subscription of a member cannot be read; offsets will not expire while the group has "
+             "members",
              KSTR_ARG(c->group->id));
     forget_topics(c);
 }

@@ -1,6 +1,6 @@
 /* A classic group: its members, what they support, and where it is in a rebalance. Private to group/.
- * Changes here have no effect outside of the group but on timers of what is removed and on `s->reply` of who is fenced.
- * Source: ClassicGroup, ClassicGroupMember, ClassicGroupState. */
+ * Changes here have no effect outside of the group but on timers of what is removed and on `s->reply` of who
+ * is fenced. Source: ClassicGroup, ClassicGroupMember, ClassicGroupState. */
 #ifndef OTTLA_GROUP_CLASSIC_H
 #define OTTLA_GROUP_CLASSIC_H
 
@@ -26,14 +26,14 @@ struct protocols {
 
 struct classic_member {
     struct classic *classic;
-    struct classic_member *next, *prev;                /* of classic->members */
+    struct classic_member *next, *prev;                  /* of classic->members */
     struct kstr id, instance_id, client_id, client_host; /* owned; instance_id null: a dynamic member */
     int32_t rebalance_timeout_ms, session_timeout_ms;
     struct protocols protocols;
     struct kbytes assignment; /* owned */
     void *join, *sync;        /* handles of the requests that wait, or NULL */
-    bool is_new;              /* has not yet been told its id: a session timeout removes it even while it waits */
-    bool pending_sync;        /* of the new generation and has not sent SyncGroup */
+    bool is_new;       /* has not yet been told its id: a session timeout removes it even while it waits */
+    bool pending_sync; /* of the new generation and has not sent SyncGroup */
     struct group_timer session;
 };
 
@@ -49,18 +49,19 @@ struct classic {
     enum classic_state state, previous;
     int64_t state_since_ms; /* wall clock; -1: not known */
     int32_t generation;
-    struct kstr protocol_type, protocol; /* owned; null: none */
-    struct classic_member *leader;       /* NULL: none */
+    struct kstr protocol_type, protocol;   /* owned; null: none */
+    struct classic_member *leader;         /* NULL: none */
     struct classic_member *members, *last; /* in order of joining */
     int32_t members_n, awaiting_join, pending_sync;
-    bool new_member_added;  /* since the initial rebalance's delay was last set */
-    bool topics_known;      /* whether `topics` is what the members are subscribed to */
-    struct hashmap by_id;     /* member id → classic_member */
+    bool new_member_added;      /* since the initial rebalance's delay was last set */
+    bool topics_known;          /* whether `topics` is what the members are subscribed to */
+    struct hashmap by_id;       /* member id → classic_member */
     struct hashmap by_instance; /* instance id → classic_member */
-    struct hashmap pending;   /* member id → classic_pending */
-    struct hashmap supported; /* protocol name → struct protocol_count */
-    struct hashmap topics;    /* topic name → its owned copy */
-    /* The join timer ends the join phase; during a group's first rebalance it is extended while members arrive. */
+    struct hashmap pending;     /* member id → classic_pending */
+    struct hashmap supported;   /* protocol name → struct protocol_count */
+    struct hashmap topics;      /* topic name → its owned copy */
+    /* The join timer ends the join phase; during a group's first rebalance it is extended while members
+     * arrive. */
     struct group_timer join_timer, sync_timer;
     int32_t delay_ms, remaining_ms; /* of the initial rebalance */
     int32_t sync_generation;        /* for which sync_timer was set */
@@ -77,14 +78,15 @@ struct classic_member *classic_member_create(struct kstr id, struct kstr instanc
                                              struct kstr client_host, int32_t rebalance_timeout_ms,
                                              int32_t session_timeout_ms, struct protocols protocols);
 /* Adds a member; protocol_type is the group's if this is the first. */
-void classic_add(struct group_shard *s, struct classic *c, struct classic_member *m, struct kstr protocol_type, void *join);
+void classic_add(struct group_shard *s, struct classic *c, struct classic_member *m,
+                 struct kstr protocol_type, void *join);
 /* Removes and frees a member that does not wait for an answer. */
 void classic_remove(struct group_shard *s, struct classic *c, struct classic_member *m);
 void classic_add_pending(struct classic *c, struct classic_pending *p);
 void classic_remove_pending(struct group_shard *s, struct classic *c, struct kstr id);
 /* What a member says in JoinGroup when it rejoins. protocols is taken over. */
-void classic_update(struct classic *c, struct classic_member *m, struct protocols protocols, int32_t rebalance_timeout_ms,
-                    int32_t session_timeout_ms, void *join);
+void classic_update(struct classic *c, struct classic_member *m, struct protocols protocols,
+                    int32_t rebalance_timeout_ms, int32_t session_timeout_ms, void *join);
 /* Sets or clears (NULL) the join request that waits. */
 void classic_await_join(struct classic *c, struct classic_member *m, void *join);
 /* Gives a static member a new id (JoinGroup without one); the timer of its session is stopped. */
@@ -94,7 +96,8 @@ struct classic_member *classic_member(const struct classic *c, struct kstr id);
 struct classic_member *classic_static_member(const struct classic *c, struct kstr instance_id);
 bool classic_is_pending(const struct classic *c, struct kstr id);
 /* 0, UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID. */
-int16_t classic_validate(const struct classic *c, struct kstr id, struct kstr instance_id, const char *operation);
+int16_t classic_validate(const struct classic *c, struct kstr id, struct kstr instance_id,
+                         const char *operation);
 bool classic_all_joined(const struct classic *c);
 int32_t classic_rebalance_timeout(const struct classic *c);
 /* Whether a member with these protocols may be in the group. */

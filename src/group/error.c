@@ -1,5 +1,5 @@
-/* Answers to requests that failed as a whole. Source: getErrorResponse of the reference's requests, as GroupCoordinatorService
- * uses them. */
+/* Answers to requests that failed as a whole. Source: getErrorResponse of the reference's requests, as
+ * GroupCoordinatorService uses them. */
 #include "api/delete_groups.h"
 #include "api/describe_groups.h"
 #include "api/heartbeat.h"
@@ -39,7 +39,8 @@ static void *heartbeat_error(int16_t error, struct arena *a) {
     return r;
 }
 
-static void *leave_error(int16_t version, const struct leave_group_request *q, int16_t error, struct arena *a) {
+static void *leave_error(int16_t version, const struct leave_group_request *q, int16_t error,
+                         struct arena *a) {
     struct leave_group_response *r = arena_calloc(a, 1, sizeof *r);
     if (!r) return NULL;
     r->error_code = error;
@@ -64,16 +65,19 @@ static void *commit_error(const struct offset_commit_request *q, int16_t error, 
         const struct offset_commit_request_offset_commit_request_topic *asked = &q->topics[r->topics_n];
         t->name = asked->name;
         t->topic_id = asked->topic_id;
-        if (!(t->partitions = arena_calloc(a, (size_t)asked->partitions_n, sizeof *t->partitions))) return NULL;
+        if (!(t->partitions = arena_calloc(a, (size_t)asked->partitions_n, sizeof *t->partitions)))
+            return NULL;
         for (; t->partitions_n < asked->partitions_n; t->partitions_n++) {
-            t->partitions[t->partitions_n].partition_index = asked->partitions[t->partitions_n].partition_index;
+            t->partitions[t->partitions_n].partition_index =
+                asked->partitions[t->partitions_n].partition_index;
             t->partitions[t->partitions_n].error_code = error;
         }
     }
     return r;
 }
 
-static void *fetch_error(int16_t version, const struct group_offset_fetch *q, int16_t error, struct arena *a) {
+static void *fetch_error(int16_t version, const struct group_offset_fetch *q, int16_t error,
+                         struct arena *a) {
     struct offset_fetch_response_offset_fetch_response_group *r = arena_calloc(a, 1, sizeof *r);
     if (!r) return NULL;
     r->group_id = q->group->group_id;
@@ -86,7 +90,8 @@ static void *fetch_error(int16_t version, const struct group_offset_fetch *q, in
         const struct offset_fetch_request_offset_fetch_request_topics *asked = &q->group->topics[r->topics_n];
         struct offset_fetch_response_offset_fetch_response_topics *t = &r->topics[r->topics_n];
         t->name = asked->name;
-        if (!(t->partitions = arena_calloc(a, (size_t)asked->partition_indexes_n, sizeof *t->partitions))) return NULL;
+        if (!(t->partitions = arena_calloc(a, (size_t)asked->partition_indexes_n, sizeof *t->partitions)))
+            return NULL;
         for (; t->partitions_n < asked->partition_indexes_n; t->partitions_n++)
             t->partitions[t->partitions_n] = (struct offset_fetch_response_offset_fetch_response_partitions){
                 .partition_index = asked->partition_indexes[t->partitions_n],
@@ -127,7 +132,8 @@ static void *delete_error(const struct kstr *id, int16_t error, struct arena *a)
     return r;
 }
 
-void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error, struct arena *arena) {
+void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error,
+                           struct arena *arena) {
     switch (api) {
     case GROUP_API_JOIN: return join_error(error, arena);
     case GROUP_API_SYNC: return sync_error(error, arena);
@@ -148,7 +154,9 @@ int16_t group_error_for_client(enum group_api api, int16_t error) {
     if (api == GROUP_API_HEARTBEAT && error == KERR_COORDINATOR_LOAD_IN_PROGRESS) return KERR_NONE;
     if (error == KERR_NETWORK_EXCEPTION) return KERR_COORDINATOR_LOAD_IN_PROGRESS;
     int16_t mapped = after_client_error(error);
-    /* Older consumers do not retry OffsetFetch on COORDINATOR_NOT_AVAILABLE, but they look for the coordinator anew. */
-    if (api == GROUP_API_OFFSET_FETCH && mapped != error && mapped == KERR_COORDINATOR_NOT_AVAILABLE) return KERR_NOT_COORDINATOR;
+    /* Older consumers do not retry OffsetFetch on COORDINATOR_NOT_AVAILABLE, but they look for the
+     * coordinator anew. */
+    if (api == GROUP_API_OFFSET_FETCH && mapped != error && mapped == KERR_COORDINATOR_NOT_AVAILABLE)
+        return KERR_NOT_COORDINATOR;
     return mapped;
 }

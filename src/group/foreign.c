@@ -13,8 +13,8 @@ struct foreign_key {
     struct kbytes bytes; /* owned */
 };
 
-/* rank: tombstones are written in this order, so that the reference can replay them: what refers to members before the members,
- * and the group itself last. */
+/* rank: tombstones are written in this order, so that the reference can replay them: what refers to members
+ * before the members, and the group itself last. */
 static const struct kind {
     enum group_kind group;
     bool member;
@@ -83,7 +83,8 @@ static void drop_key(struct foreign *f, struct kbytes key) {
 }
 
 static bool is_simple(const struct group *g) {
-    return g->classic && kstr_null(g->classic->protocol_type) && g->classic->state == CLASSIC_EMPTY && !g->classic->pending.count;
+    return g->classic && kstr_null(g->classic->protocol_type) && g->classic->state == CLASSIC_EMPTY &&
+           !g->classic->pending.count;
 }
 
 /* The group as one of `type`; a simple group gives way. NULL: a group of another kind has the id. */

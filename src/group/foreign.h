@@ -1,6 +1,6 @@
-/* Groups of the kinds that are not served yet (KIP-848 consumer, share and streams groups): their records stay in the log as they
- * are. What is kept here is which keys have a value, so that such a group is listed, counts as empty or not, and can be deleted,
- * which takes a tombstone for each key. Private to group/. */
+/* Groups of the kinds that are not served yet (KIP-848 consumer, share and streams groups): their records
+ * stay in the log as they are. What is kept here is which keys have a value, so that such a group is listed,
+ * counts as empty or not, and can be deleted, which takes a tombstone for each key. Private to group/. */
 #ifndef OTTLA_GROUP_FOREIGN_H
 #define OTTLA_GROUP_FOREIGN_H
 

@@ -1,6 +1,6 @@
 /* JoinGroup: who may enter a group, and whether that starts a rebalance.
- * Source: GroupMetadataManager.classicGroupJoin and what it calls; KIP-345 (static members), KIP-394 (member id first),
- * KIP-814 (a static leader that returns keeps the assignment). */
+ * Source: GroupMetadataManager.classicGroupJoin and what it calls; KIP-345 (static members), KIP-394 (member
+ * id first), KIP-814 (a static leader that returns keeps the assignment). */
 #include "api/join_group.h"
 #include "base/assert.h"
 #include "base/kerr.h"
@@ -14,7 +14,8 @@ enum { NEEDS_MEMBER_ID_VERSION = 4, SKIP_ASSIGNMENT_VERSION = 9 };
 enum { NEW_MEMBER_TIMEOUT_MS = 5 * 60 * 1000 };
 enum { MEMBER_ID_SUFFIX = 1 + 36 }; /* "-" and a UUID */
 
-static void reply_error(struct group_shard *s, const struct group_event *e, int16_t error, struct kstr member_id) {
+static void reply_error(struct group_shard *s, const struct group_event *e, int16_t error,
+                        struct kstr member_id) {
     struct join_group_response r = {
         .error_code = error,
         .generation_id = -1,
@@ -32,9 +33,10 @@ static struct kstr new_member_id(struct group_shard *s, const struct group_event
     if (kstr_null(head)) head = KSTR("null"); /* what Java makes of it */
     struct uuid u = uuid_random(&s->random);
     const uint8_t *b = u.b;
-    char *id = arena_printf(&s->scratch,
-                            "%.*s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", KSTR_ARG(head), b[0],
-                            b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    char *id =
+        arena_printf(&s->scratch, "%.*s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                     KSTR_ARG(head), b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+                     b[12], b[13], b[14], b[15]);
     return kstr_of(id);
 }
 
@@ -43,7 +45,8 @@ static struct protocols view_protocols(struct group_shard *s, const struct join_
     struct protocols p = {.list = arena_calloc(&s->scratch, (size_t)q->protocols_n, sizeof *p.list)};
     s->out_of_memory |= !p.list;
     for (; p.list && p.n < q->protocols_n; p.n++)
-        p.list[p.n] = (struct protocol){.name = q->protocols[p.n].name, .metadata = q->protocols[p.n].metadata};
+        p.list[p.n] =
+            (struct protocol){.name = q->protocols[p.n].name, .metadata = q->protocols[p.n].metadata};
     return p;
 }
 
@@ -54,18 +57,20 @@ static int32_t rebalance_timeout_of(const struct group_event *e, const struct jo
 static void add_member(struct group_shard *s, const struct group_event *e, struct classic *c, struct kstr id,
                        const struct protocols *p) {
     const struct join_group_request *q = e->request;
-    struct classic_member *m =
-        classic_member_create(id, q->group_instance_id, e->client_id, e->client_host, rebalance_timeout_of(e, q),
-                              q->session_timeout_ms, protocols_copy(p->list, p->n));
+    struct classic_member *m = classic_member_create(id, q->group_instance_id, e->client_id, e->client_host,
+                                                     rebalance_timeout_of(e, q), q->session_timeout_ms,
+                                                     protocols_copy(p->list, p->n));
     m->is_new = true;
     if (c->state == CLASSIC_PREPARING && c->previous == CLASSIC_EMPTY) c->new_member_added = true;
     classic_add(s, c, m, q->protocol_type, e->handle);
-    /* It cannot send heartbeats before it knows its id, and a connection that breaks is not noticed while a request waits. */
+    /* It cannot send heartbeats before it knows its id, and a connection that breaks is not noticed while a
+     * request waits. */
     session_set(s, m, NEW_MEMBER_TIMEOUT_MS);
     rebalance_prepare_or_complete(s, c, "a new member joins");
 }
 
-static void ask_to_rejoin(struct group_shard *s, const struct group_event *e, struct classic *c, struct kstr id) {
+static void ask_to_rejoin(struct group_shard *s, const struct group_event *e, struct classic *c,
+                          struct kstr id) {
     const struct join_group_request *q = e->request;
     struct classic_pending *p = xcalloc(1, sizeof *p);
     p->id = kstr_own(id);
@@ -76,8 +81,8 @@ static void ask_to_rejoin(struct group_shard *s, const struct group_event *e, st
 
 /* --- a static member that comes back without its member id --- */
 
-static void keep_old(struct group_after *a, const struct group_event *e, struct classic_member *m, struct kstr old_id,
-                     struct kstr old_leader) {
+static void keep_old(struct group_after *a, const struct group_event *e, struct classic_member *m,
+                     struct kstr old_id, struct kstr old_leader) {
     a->member_id = kstr_own(m->id);
     a->old_member_id = kstr_own(old_id);
     a->instance_id = kstr_own(m->instance_id);
@@ -89,12 +94,12 @@ static void keep_old(struct group_after *a, const struct group_event *e, struct 
     a->handle = e->handle;
 }
 
-static void replace_static(struct group_shard *s, const struct group_event *e, struct classic *c, struct classic_member *m,
-                           struct kstr new_id, const struct protocols *p) {
+static void replace_static(struct group_shard *s, const struct group_event *e, struct classic *c,
+                           struct classic_member *m, struct kstr new_id, const struct protocols *p) {
     const struct join_group_request *q = e->request;
     struct group_after *a = NULL;
-    LOG_INFO("group", "%.*s: static member %.*s is now %.*s, before %.*s", KSTR_ARG(c->group->id), KSTR_ARG(m->instance_id),
-             KSTR_ARG(new_id), KSTR_ARG(m->id));
+    LOG_INFO("group", "%.*s: static member %.*s is now %.*s, before %.*s", KSTR_ARG(c->group->id),
+             KSTR_ARG(m->instance_id), KSTR_ARG(new_id), KSTR_ARG(m->id));
     rebalance_reply_join(s, m, KERR_FENCED_INSTANCE_ID, m->id);
     rebalance_reply_sync(s, m, KERR_FENCED_INSTANCE_ID);
     if (c->state == CLASSIC_STABLE) {
@@ -104,12 +109,15 @@ static void replace_static(struct group_shard *s, const struct group_event *e, s
     }
     classic_rename(s, c, m, new_id);
     session_set(s, m, m->session_timeout_ms);
-    classic_update(c, m, protocols_copy(p->list, p->n), rebalance_timeout_of(e, q), q->session_timeout_ms, e->handle);
+    classic_update(c, m, protocols_copy(p->list, p->n), rebalance_timeout_of(e, q), q->session_timeout_ms,
+                   e->handle);
     if (!a) {
         ASSERT(c->state == CLASSIC_COMPLETING || c->state == CLASSIC_PREPARING);
         /* In CompletingRebalance the leader may have assigned to the old id. */
-        if (c->state == CLASSIC_COMPLETING) rebalance_prepare(s, c, "a static member returned");
-        else rebalance_maybe_complete(s, c);
+        if (c->state == CLASSIC_COMPLETING)
+            rebalance_prepare(s, c, "a static member returned");
+        else
+            rebalance_maybe_complete(s, c);
         return;
     }
     if (kstr_equal(c->protocol, classic_select_protocol(c))) {
@@ -154,7 +162,8 @@ static void static_written(struct group_shard *s, struct group_after *a, struct 
         rebalance_join_done(s, m, c->leader == m, c->leader == m);
         return;
     }
-    /* Before version 9 the member is told the leader that was, so that it does not take itself for one and assigns anew. */
+    /* Before version 9 the member is told the leader that was, so that it does not take itself for one and
+     * assigns anew. */
     struct join_group_response r;
     rebalance_join_response(s, m, false, &r);
     r.leader = a->old_leader_id;
@@ -164,7 +173,8 @@ static void static_written(struct group_shard *s, struct group_after *a, struct 
 
 /* --- join --- */
 
-static void join_new(struct group_shard *s, const struct group_event *e, struct classic *c, const struct protocols *p) {
+static void join_new(struct group_shard *s, const struct group_event *e, struct classic *c,
+                     const struct protocols *p) {
     const struct join_group_request *q = e->request;
     struct kstr id = new_member_id(s, e);
     struct classic_member *known = classic_static_member(c, q->group_instance_id);
@@ -178,8 +188,8 @@ static void join_new(struct group_shard *s, const struct group_event *e, struct 
     }
 }
 
-static void update_member(struct group_shard *s, const struct group_event *e, struct classic_member *m, const struct protocols *p,
-                          const char *reason) {
+static void update_member(struct group_shard *s, const struct group_event *e, struct classic_member *m,
+                          const struct protocols *p, const char *reason) {
     const struct join_group_request *q = e->request;
     void *before = m->join;
     if (before) { /* the member asks again: whoever waits for the older request has gone */
@@ -191,25 +201,32 @@ static void update_member(struct group_shard *s, const struct group_event *e, st
         classic_await_join(m->classic, m, NULL);
         step_reply(s, before, &r);
     }
-    classic_update(m->classic, m, protocols_copy(p->list, p->n), rebalance_timeout_of(e, q), q->session_timeout_ms, e->handle);
+    classic_update(m->classic, m, protocols_copy(p->list, p->n), rebalance_timeout_of(e, q),
+                   q->session_timeout_ms, e->handle);
     rebalance_prepare_or_complete(s, m->classic, reason);
 }
 
 /* The generation that there is; the member goes on with SyncGroup. */
-static void reply_current(struct group_shard *s, const struct group_event *e, struct classic_member *m, bool with_members) {
+static void reply_current(struct group_shard *s, const struct group_event *e, struct classic_member *m,
+                          bool with_members) {
     struct join_group_response r;
-    if (rebalance_join_response(s, m, with_members, &r)) step_reply(s, e->handle, &r);
-    else reply_error(s, e, KERR_UNKNOWN_SERVER_ERROR, m->id);
+    if (rebalance_join_response(s, m, with_members, &r))
+        step_reply(s, e->handle, &r);
+    else
+        reply_error(s, e, KERR_UNKNOWN_SERVER_ERROR, m->id);
 }
 
-static void join_existing(struct group_shard *s, const struct group_event *e, struct classic *c, const struct protocols *p) {
+static void join_existing(struct group_shard *s, const struct group_event *e, struct classic *c,
+                          const struct protocols *p) {
     const struct join_group_request *q = e->request;
     struct classic_member *m = classic_member(c, q->member_id);
     int16_t error = classic_validate(c, q->member_id, q->group_instance_id, "JoinGroup");
     bool same = m && protocols_equal(&m->protocols, p);
     if (classic_is_pending(c, q->member_id)) {
-        if (kstr_null(q->group_instance_id)) add_member(s, e, c, q->member_id, p);
-        else step_fail(s, KERR_UNKNOWN_SERVER_ERROR); /* an id that was given to a dynamic member */
+        if (kstr_null(q->group_instance_id))
+            add_member(s, e, c, q->member_id, p);
+        else
+            step_fail(s, KERR_UNKNOWN_SERVER_ERROR); /* an id that was given to a dynamic member */
     } else if (error) {
         reply_error(s, e, error, q->member_id);
     } else if (c->state == CLASSIC_PREPARING) {
@@ -231,8 +248,8 @@ static void join_existing(struct group_shard *s, const struct group_event *e, st
     }
 }
 
-/* In a rebalance those who wait count, so that the last to rejoin are the ones who are sent away from a group that is too large;
- * otherwise the members count. */
+/* In a rebalance those who wait count, so that the last to rejoin are the ones who are sent away from a group
+ * that is too large; otherwise the members count. */
 static bool has_room(const struct group_shard *s, const struct classic *c, struct kstr id) {
     struct classic_member *m = classic_member(c, id);
     switch (c->state) {
@@ -287,14 +304,16 @@ static void write_new_group(struct group_shard *s, const struct group_event *e, 
     record_new_group(s, c);
 }
 
-/* The classic group to join, made if there is none; an empty group of another kind gives way, and its tombstones are written
- * with the new group's record. NULL: there is no such group and *error says what is wrong. */
-static struct classic *join_group(struct group_shard *s, const struct join_group_request *q, bool *is_new, int16_t *error) {
+/* The classic group to join, made if there is none; an empty group of another kind gives way, and its
+ * tombstones are written with the new group's record. NULL: there is no such group and *error says what is
+ * wrong. */
+static struct classic *join_group(struct group_shard *s, const struct join_group_request *q, bool *is_new,
+                                  int16_t *error) {
     struct group *g = group_existing(s, q->group_id);
     if (g && g->classic) return g->classic;
     *error = g && (!group_is_empty(g) || g->type == GROUP_KIND_SHARE) ? KERR_INCONSISTENT_GROUP_PROTOCOL
-             : q->member_id.len                                    ? KERR_UNKNOWN_MEMBER_ID
-                                                                   : KERR_NONE;
+             : q->member_id.len                                       ? KERR_UNKNOWN_MEMBER_ID
+                                                                      : KERR_NONE;
     if (*error) return NULL;
     *is_new = true;
     if (!g) return group_make_classic(s, group_find_or_add(s, q->group_id));
@@ -330,8 +349,11 @@ static void undo_new_group(struct group_shard *s, struct group_after *a, struct 
 
 void join_written(struct group_shard *s, struct group_after *a, int16_t error) {
     struct group *g = group_existing(s, a->group_id);
-    if (error) LOG_WARN("group", "%.*s: its record cannot be written: %s", KSTR_ARG(a->group_id), kerr_name(error));
+    if (error)
+        LOG_WARN("group", "%.*s: its record cannot be written: %s", KSTR_ARG(a->group_id), kerr_name(error));
     if (!g || !g->classic || g->classic->generation != a->generation) return;
-    if (a->kind == AFTER_STATIC_JOIN) static_written(s, a, g->classic, error);
-    else if (error) undo_new_group(s, a, g, error);
+    if (a->kind == AFTER_STATIC_JOIN)
+        static_written(s, a, g->classic, error);
+    else if (error)
+        undo_new_group(s, a, g, error);
 }

@@ -1,4 +1,5 @@
-/* OffsetCommit, OffsetFetch, OffsetDelete, and offsets that expire. Source: OffsetMetadataManager; ClassicGroup.validateOffset*. */
+/* OffsetCommit, OffsetFetch, OffsetDelete, and offsets that expire. Source: OffsetMetadataManager;
+ * ClassicGroup.validateOffset*. */
 #include "api/offset_commit.h"
 #include "api/offset_delete.h"
 #include "api/offset_fetch.h"
@@ -15,11 +16,13 @@ enum { GROUP_NOT_FOUND_VERSION = 9 }; /* of OffsetCommit */
 
 /* --- OffsetCommit --- */
 
-static int16_t may_commit_classic(struct group_shard *s, struct classic *c, const struct offset_commit_request *q) {
+static int16_t may_commit_classic(struct group_shard *s, struct classic *c,
+                                  const struct offset_commit_request *q) {
     int32_t generation = q->generation_id_or_member_epoch;
     /* -1: an administrator, or a consumer that does not use group membership. */
     if (generation < 0 && c->state == CLASSIC_EMPTY) return KERR_NONE;
-    if (generation < 0 && q->member_id.len == 0 && kstr_null(q->group_instance_id)) return KERR_UNKNOWN_MEMBER_ID;
+    if (generation < 0 && q->member_id.len == 0 && kstr_null(q->group_instance_id))
+        return KERR_UNKNOWN_MEMBER_ID;
     int16_t error = classic_validate(c, q->member_id, q->group_instance_id, "OffsetCommit");
     if (error) return error;
     if (generation != c->generation) return KERR_ILLEGAL_GENERATION;
@@ -45,7 +48,8 @@ static int16_t may_commit(struct group_shard *s, const struct group_event *e) {
 }
 
 static bool metadata_too_large(const struct group_shard *s, struct kstr metadata) {
-    int32_t max = s->config->offset_metadata_max_bytes; /* in fact UTF-16 units, which are at most as many as bytes */
+    int32_t max =
+        s->config->offset_metadata_max_bytes; /* in fact UTF-16 units, which are at most as many as bytes */
     return metadata.len > max && jstring_length(metadata.s, (size_t)metadata.len) > max;
 }
 
@@ -101,17 +105,20 @@ void offset_commit_step(struct group_shard *s, const struct group_event *e) {
 
 /* The response outlives the state it is made of. */
 static struct kstr copied(const struct group_event *e, struct kstr a) {
-    return a.len <= 0 ? KSTR("") : (struct kstr){.s = arena_memdup(e->arena, a.s, (size_t)a.len), .len = a.len};
+    return a.len <= 0 ? KSTR("")
+                      : (struct kstr){.s = arena_memdup(e->arena, a.s, (size_t)a.len), .len = a.len};
 }
 
 /* Whether a copy was not possible. */
 static bool lost(struct kstr copy) { return copy.len > 0 && !copy.s; }
 
-static int16_t may_fetch(const struct group *g, const struct offset_fetch_request_offset_fetch_request_group *q) {
+static int16_t may_fetch(const struct group *g,
+                         const struct offset_fetch_request_offset_fetch_request_group *q) {
     if (!g || g->type == GROUP_KIND_SHARE) return KERR_GROUP_ID_NOT_FOUND;
     if (g->classic) return KERR_NONE;
     if (kstr_null(q->member_id) && q->member_epoch < 0) return KERR_NONE;
-    return !kstr_null(q->member_id) && foreign_has_member(g->foreign, q->member_id) ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
+    return !kstr_null(q->member_id) && foreign_has_member(g->foreign, q->member_id) ? KERR_NONE
+                                                                                    : KERR_UNKNOWN_MEMBER_ID;
 }
 
 static bool id_differs(const struct committed *c, const struct uuid *asked) {
@@ -119,8 +126,8 @@ static bool id_differs(const struct committed *c, const struct uuid *asked) {
 }
 
 /* The answer for one partition; c NULL: no offset. */
-static bool fetch_one(const struct group_event *e, int32_t partition, const struct committed *c, bool unstable,
-                      struct offset_fetch_response_offset_fetch_response_partitions *out) {
+static bool fetch_one(const struct group_event *e, int32_t partition, const struct committed *c,
+                      bool unstable, struct offset_fetch_response_offset_fetch_response_partitions *out) {
     *out = (struct offset_fetch_response_offset_fetch_response_partitions){
         .partition_index = partition,
         .committed_offset = -1,
@@ -206,7 +213,8 @@ static int16_t may_delete(const struct group *g) {
 }
 
 static bool is_subscribed(const struct group *g, struct kstr topic) {
-    /* What a group of another kind is subscribed to is not known here: while it has members, assume everything. */
+    /* What a group of another kind is subscribed to is not known here: while it has members, assume
+     * everything. */
     return g->classic ? classic_subscribed(g->classic, topic) : !group_is_empty(g);
 }
 
@@ -217,7 +225,8 @@ static void delete_topic(struct group_shard *s, const struct group *g,
     for (; out->partitions_n < t->partitions_n; out->partitions_n++) {
         int32_t p = t->partitions[out->partitions_n].partition_index;
         out->partitions[out->partitions_n].partition_index = p;
-        if (subscribed) out->partitions[out->partitions_n].error_code = KERR_GROUP_SUBSCRIBED_TO_TOPIC;
+        if (subscribed)
+            out->partitions[out->partitions_n].error_code = KERR_GROUP_SUBSCRIBED_TO_TOPIC;
         else if (offsets_get(&g->offsets, t->name, p) || offsets_has_open(&g->offsets, t->name, p))
             record_offset_tombstone(s, g->id, t->name, p);
     }
@@ -265,8 +274,8 @@ void offset_delete_all(struct group_shard *s, struct group *g) {
 
 /* From when on an offset's retention counts; false: offsets of the group do not expire now.
  *   no protocol (commits only)             the commit
- *   no members                             the moment the group became empty, or the commit if that is not known
- *   stable consumers, subscription known   the commit (topics that are subscribed to are kept)
+ *   no members                             the moment the group became empty, or the commit if that is not
+ * known stable consumers, subscription known   the commit (topics that are subscribed to are kept)
  * ClassicGroup.offsetExpirationCondition. */
 static bool expires_from(const struct group *g, const struct committed *o, int64_t *since_ms) {
     const struct classic *c = g->classic;
@@ -279,10 +288,13 @@ static bool expires_from(const struct group *g, const struct committed *o, int64
     return classic_uses_consumer_protocol(c) && c->topics_known && c->state == CLASSIC_STABLE;
 }
 
-static bool is_expired(const struct group_shard *s, const struct group *g, struct kstr topic, const struct committed *o) {
+static bool is_expired(const struct group_shard *s, const struct group *g, struct kstr topic,
+                       const struct committed *o) {
     int64_t since;
     if (!expires_from(g, o, &since)) return false;
-    if (o->expire_ms >= 0 ? s->now.wall < o->expire_ms : s->now.wall - since < s->config->offsets_retention_ms) return false;
+    if (o->expire_ms >= 0 ? s->now.wall < o->expire_ms
+                          : s->now.wall - since < s->config->offsets_retention_ms)
+        return false;
     return !offsets_has_open(&g->offsets, topic, o->partition);
 }
 
@@ -297,8 +309,10 @@ bool offset_expire(struct group_shard *s, struct group *g) {
         }
         for (size_t j = 0; (pe = hashmap_next(&t->partitions, &j));) {
             struct committed *o = pe->value;
-            if (is_expired(s, g, t->name, o)) record_offset_tombstone(s, g->id, t->name, o->partition);
-            else all = false;
+            if (is_expired(s, g, t->name, o))
+                record_offset_tombstone(s, g->id, t->name, o->partition);
+            else
+                all = false;
         }
     }
     return all && !g->offsets.open.count;

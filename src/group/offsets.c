@@ -1,6 +1,7 @@
 /* Invariants:
  *  1. a topic in `topics` has at least one partition.
- *  2. a producer is in open_partition of (group, topic, partition) exactly if it has a pending offset there. */
+ *  2. a producer is in open_partition of (group, topic, partition) exactly if it has a pending offset there.
+ */
 #include "group/offsets.h"
 
 #include "base/assert.h"
@@ -233,6 +234,7 @@ void pending_offsets_end(struct pending_offsets *p, int64_t producer_id,
     struct producer_offsets *producer = hashmap_del(&p->producers, &producer_id, sizeof producer_id);
     if (!producer) return;
     struct hashmap_entry *e;
-    for (size_t i = 0; (e = hashmap_next(&producer->entries, &i));) each(ctx, &((struct pending_entry *)e->value)->offset);
+    for (size_t i = 0; (e = hashmap_next(&producer->entries, &i));)
+        each(ctx, &((struct pending_entry *)e->value)->offset);
     free_producer(producer);
 }

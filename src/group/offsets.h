@@ -1,8 +1,9 @@
-/* Committed offsets: of each group by topic and partition, and those of open transactions by producer. Private to group/.
- * Changed by replay only. Source: OffsetMetadataManager's Offsets and OpenTransactions.
+/* Committed offsets: of each group by topic and partition, and those of open transactions by producer.
+ * Private to group/. Changed by replay only. Source: OffsetMetadataManager's Offsets and OpenTransactions.
  *
- * An offset of an open transaction is pending: it is held under its producer id until the transaction's marker, and the
- * group's `open` says which partitions have any, so that a fetch that requires stable offsets can refuse them. */
+ * An offset of an open transaction is pending: it is held under its producer id until the transaction's
+ * marker, and the group's `open` says which partitions have any, so that a fetch that requires stable offsets
+ * can refuse them. */
 #ifndef OTTLA_GROUP_OFFSETS_H
 #define OTTLA_GROUP_OFFSETS_H
 
@@ -22,7 +23,7 @@ struct committed {
 };
 
 struct topic_offsets {
-    struct kstr name; /* owned */
+    struct kstr name;          /* owned */
     struct hashmap partitions; /* int32_t partition → struct committed */
 };
 

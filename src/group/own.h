@@ -1,4 +1,5 @@
-/* Strings and bytes that the group state owns: copies with malloc, freed by their owner. Private to group/. */
+/* Strings and bytes that the group state owns: copies with malloc, freed by their owner. Private to group/.
+ */
 #ifndef OTTLA_GROUP_OWN_H
 #define OTTLA_GROUP_OWN_H
 

@@ -1,9 +1,10 @@
 /* A rebalance: collecting the members (the join phase), a new generation, waiting for everybody's SyncGroup.
  * Source: the rebalance methods of GroupMetadataManager (classic groups).
  *
- * The first rebalance of an empty group is delayed by group.initial.rebalance.delay.ms, and again while members keep arriving, up to
- * the rebalance timeout. Later ones end when all have rejoined, or at the rebalance timeout without the dynamic members that have
- * not; static members stay. Who does not send SyncGroup in time is removed, too. */
+ * The first rebalance of an empty group is delayed by group.initial.rebalance.delay.ms, and again while
+ * members keep arriving, up to the rebalance timeout. Later ones end when all have rejoined, or at the
+ * rebalance timeout without the dynamic members that have not; static members stay. Who does not send
+ * SyncGroup in time is removed, too. */
 #include "api/join_group.h"
 #include "api/sync_group.h"
 #include "base/assert.h"
@@ -15,7 +16,8 @@
 
 /* --- answers to those who wait --- */
 
-void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16_t error, struct kstr member_id) {
+void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16_t error,
+                          struct kstr member_id) {
     void *handle = m->join;
     if (!handle) return;
     classic_await_join(m->classic, m, NULL);
@@ -29,7 +31,8 @@ void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16
     step_reply(s, handle, &r);
 }
 
-bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members, struct join_group_response *r) {
+bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members,
+                             struct join_group_response *r) {
     struct classic *c = m->classic;
     *r = (struct join_group_response){
         .generation_id = c->generation,
@@ -51,7 +54,8 @@ bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bo
     return true;
 }
 
-void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members, bool skip_assignment) {
+void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members,
+                         bool skip_assignment) {
     struct join_group_response r;
     void *handle = m->join;
     if (!handle) return;
@@ -102,10 +106,13 @@ void rebalance_prepare(struct group_shard *s, struct classic *c, const char *rea
         group_timer_set(s, &c->join_timer, TIMER_INITIAL_JOIN, s->now.mono + c->delay_ms);
     }
     classic_transition(c, CLASSIC_PREPARING, s->now.wall);
-    LOG_INFO("group", "%.*s: preparing to rebalance, generation %d (%s)", KSTR_ARG(c->group->id), c->generation, reason);
+    LOG_INFO("group", "%.*s: preparing to rebalance, generation %d (%s)", KSTR_ARG(c->group->id),
+             c->generation, reason);
     if (initial) return;
-    if (classic_all_joined(c)) rebalance_complete_join(s, c);
-    else wait_for_joins(s, c);
+    if (classic_all_joined(c))
+        rebalance_complete_join(s, c);
+    else
+        wait_for_joins(s, c);
 }
 
 void rebalance_initial_due(struct group_shard *s, struct classic *c) {
@@ -129,14 +136,16 @@ void rebalance_maybe_complete(struct group_shard *s, struct classic *c) {
 void rebalance_prepare_or_complete(struct group_shard *s, struct classic *c, const char *reason) {
     if (c->state == CLASSIC_STABLE || c->state == CLASSIC_COMPLETING || c->state == CLASSIC_EMPTY)
         rebalance_prepare(s, c, reason);
-    else rebalance_maybe_complete(s, c);
+    else
+        rebalance_maybe_complete(s, c);
 }
 
 static void remove_absent_members(struct group_shard *s, struct classic *c) {
     for (struct classic_member *m = c->members, *next; m; m = next) {
         next = m->next;
         if (m->join || !kstr_null(m->instance_id)) continue;
-        LOG_INFO("group", "%.*s: member %.*s has not rejoined and is removed", KSTR_ARG(c->group->id), KSTR_ARG(m->id));
+        LOG_INFO("group", "%.*s: member %.*s has not rejoined and is removed", KSTR_ARG(c->group->id),
+                 KSTR_ARG(m->id));
         classic_remove(s, c, m);
     }
 }
@@ -157,8 +166,8 @@ void rebalance_complete_join(struct group_shard *s, struct classic *c) {
         s->result->replay = false;
         return;
     }
-    LOG_INFO("group", "%.*s: generation %d has %d members, the leader is %.*s", KSTR_ARG(c->group->id), c->generation,
-             c->members_n, KSTR_ARG(c->leader->id));
+    LOG_INFO("group", "%.*s: generation %d has %d members, the leader is %.*s", KSTR_ARG(c->group->id),
+             c->generation, c->members_n, KSTR_ARG(c->leader->id));
     for (struct classic_member *m = c->members; m; m = m->next) {
         rebalance_join_done(s, m, m == c->leader, false);
         session_set(s, m, m->session_timeout_ms);
@@ -176,7 +185,8 @@ void rebalance_sync_due(struct group_shard *s, struct classic *c) {
     for (struct classic_member *m = c->members, *next; m; m = next) {
         next = m->next;
         if (!m->pending_sync) continue;
-        LOG_INFO("group", "%.*s: member %.*s sent no SyncGroup and is removed", KSTR_ARG(c->group->id), KSTR_ARG(m->id));
+        LOG_INFO("group", "%.*s: member %.*s sent no SyncGroup and is removed", KSTR_ARG(c->group->id),
+                 KSTR_ARG(m->id));
         classic_remove(s, c, m);
     }
     rebalance_prepare(s, c, "members sent no SyncGroup in time");

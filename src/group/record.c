@@ -1,5 +1,5 @@
-/* A key is its type (int16) and the key message's version 0; a value is the version (int16) and the message. Written versions are
- * those of metadata.version 4.3-IV0. */
+/* A key is its type (int16) and the key message's version 0; a value is the version (int16) and the message.
+ * Written versions are those of metadata.version 4.3-IV0. */
 #include "group/record.h"
 
 #include "base/assert.h"
@@ -13,7 +13,8 @@
 
 enum { GROUP_VERSION = 3, OFFSET_VERSION = 4, OFFSET_VERSION_EXPIRES = 1 };
 
-/* A writer of `size` bytes that come from scratch, beginning with `head`. false: no memory, the step fails. */
+/* A writer of `size` bytes that come from scratch, beginning with `head`. false: no memory, the step fails.
+ */
 static bool begin(struct group_shard *s, struct writer *w, size_t size, int16_t head) {
     void *memory = arena_alloc(&s->scratch, size);
     if (!memory) {
@@ -38,7 +39,8 @@ static struct kbytes group_key(struct group_shard *s, struct kstr group) {
     return end(&w);
 }
 
-static struct kbytes offset_key(struct group_shard *s, struct kstr group, struct kstr topic, int32_t partition) {
+static struct kbytes offset_key(struct group_shard *s, struct kstr group, struct kstr topic,
+                                int32_t partition) {
     struct writer w;
     struct offset_commit_key key = {.group = group, .topic = topic, .partition = partition};
     if (!begin(s, &w, 2 + offset_commit_key_size(&key, 0), GROUP_OFFSET_COMMIT)) return KBYTES_NULL;
@@ -96,9 +98,8 @@ void record_group(struct group_shard *s, const struct classic *c, const struct g
 
 void record_new_group(struct group_shard *s, const struct classic *c) {
     add_group(s, c->group->id,
-              &(struct group_metadata_value){.protocol = KSTR_NULL,
-                                             .leader = KSTR_NULL,
-                                             .current_state_timestamp = c->state_since_ms});
+              &(struct group_metadata_value){
+                  .protocol = KSTR_NULL, .leader = KSTR_NULL, .current_state_timestamp = c->state_since_ms});
 }
 
 void record_group_tombstone(struct group_shard *s, struct kstr group) {
@@ -131,16 +132,20 @@ void record_offset_tombstone(struct group_shard *s, struct kstr group, struct ks
 
 /* --- replay --- */
 
-static struct classic_member *load_member(const struct group_metadata_value *v, const struct group_metadata_value_member_metadata *m) {
-    struct protocol protocol = {.name = kstr_null(v->protocol) ? KSTR("") : v->protocol, .metadata = m->subscription};
+static struct classic_member *load_member(const struct group_metadata_value *v,
+                                          const struct group_metadata_value_member_metadata *m) {
+    struct protocol protocol = {.name = kstr_null(v->protocol) ? KSTR("") : v->protocol,
+                                .metadata = m->subscription};
     int32_t rebalance = m->rebalance_timeout == -1 ? m->session_timeout : m->rebalance_timeout;
-    struct classic_member *member = classic_member_create(m->member_id, m->group_instance_id, m->client_id, m->client_host,
-                                                          rebalance, m->session_timeout, protocols_copy(&protocol, 1));
+    struct classic_member *member =
+        classic_member_create(m->member_id, m->group_instance_id, m->client_id, m->client_host, rebalance,
+                              m->session_timeout, protocols_copy(&protocol, 1));
     member->assignment = kbytes_own(m->assignment);
     return member;
 }
 
-static bool members_are_distinct(const struct classic *c, const struct group_metadata_value_member_metadata *m) {
+static bool members_are_distinct(const struct classic *c,
+                                 const struct group_metadata_value_member_metadata *m) {
     return !classic_member(c, m->member_id) &&
            (kstr_null(m->group_instance_id) || !classic_static_member(c, m->group_instance_id));
 }
@@ -149,7 +154,8 @@ static int load_group(struct group_shard *s, struct kstr id, const struct group_
     struct group *g = group_find_or_add(s, id);
     if (g->classic) classic_free(s, g->classic);
     if (g->foreign) foreign_free(g->foreign);
-    struct classic *c = classic_create(g, v->members_n ? CLASSIC_STABLE : CLASSIC_EMPTY, v->current_state_timestamp, s->seed);
+    struct classic *c =
+        classic_create(g, v->members_n ? CLASSIC_STABLE : CLASSIC_EMPTY, v->current_state_timestamp, s->seed);
     g->classic = c;
     g->foreign = NULL;
     g->type = GROUP_KIND_CLASSIC;
@@ -181,17 +187,21 @@ static int replay_group(struct group_shard *s, struct reader *key, struct kbytes
     return load_group(s, k.group, &v);
 }
 
-/* The group that owns an offset is there when offsets are committed without one, too: an empty one without a protocol. */
+/* The group that owns an offset is there when offsets are committed without one, too: an empty one without a
+ * protocol. */
 static struct group *offset_group(struct group_shard *s, struct kstr id) {
     struct group *g = group_find_or_add(s, id);
     if (g->type == GROUP_KIND_NONE) group_make_classic(s, g);
     return g;
 }
 
-static void put_offset(struct group_shard *s, int64_t producer_id, const struct offset_commit_key *k, const struct committed *c) {
+static void put_offset(struct group_shard *s, int64_t producer_id, const struct offset_commit_key *k,
+                       const struct committed *c) {
     struct group *g = offset_group(s, k->group);
-    if (producer_id < 0) s->offsets_n += offsets_put(&g->offsets, k->topic, c);
-    else pending_offsets_put(&s->pending, producer_id, g->id, &g->offsets, k->topic, c);
+    if (producer_id < 0)
+        s->offsets_n += offsets_put(&g->offsets, k->topic, c);
+    else
+        pending_offsets_put(&s->pending, producer_id, g->id, &g->offsets, k->topic, c);
 }
 
 static void drop_offset(struct group_shard *s, const struct offset_commit_key *k) {
@@ -202,7 +212,8 @@ static void drop_offset(struct group_shard *s, const struct offset_commit_key *k
     group_free_if_nothing(s, g);
 }
 
-static int replay_offset(struct group_shard *s, int64_t offset, int64_t producer_id, struct reader *key, struct kbytes value) {
+static int replay_offset(struct group_shard *s, int64_t offset, int64_t producer_id, struct reader *key,
+                         struct kbytes value) {
     struct offset_commit_key k;
     struct offset_commit_value v;
     if (offset_commit_key_decode(&k, key, 0, &s->decoding)) return OE_CORRUPT;
@@ -227,8 +238,8 @@ static int replay_offset(struct group_shard *s, int64_t offset, int64_t producer
 }
 
 /* Type 0: offsets as they were written before version 0.9. */
-static int replay_legacy_offset(struct group_shard *s, int64_t offset, int64_t producer_id, struct reader *key,
-                                struct kbytes value) {
+static int replay_legacy_offset(struct group_shard *s, int64_t offset, int64_t producer_id,
+                                struct reader *key, struct kbytes value) {
     struct legacy_offset_commit_key old;
     struct legacy_offset_commit_value v;
     if (legacy_offset_commit_key_decode(&old, key, 0, &s->decoding)) return OE_CORRUPT;
@@ -252,8 +263,8 @@ static int replay_legacy_offset(struct group_shard *s, int64_t offset, int64_t p
     return 0;
 }
 
-int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_id, struct kbytes key, struct kbytes value,
-                       struct group_now now) {
+int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_id, struct kbytes key,
+                       struct kbytes value, struct group_now now) {
     struct reader r = reader_of(key.p, key.len < 0 ? 0 : (size_t)key.len);
     int16_t type = read_i16(&r);
     s->now = now;
@@ -276,7 +287,8 @@ struct marker {
 static void end_pending(void *ctx, const struct pending_offset *o) {
     struct marker *m = ctx;
     struct group *g = group_find(m->shard, o->group);
-    if (!g) g = group_find_or_add(m->shard, o->group); /* it was deleted meanwhile; its offsets may still come */
+    if (!g)
+        g = group_find_or_add(m->shard, o->group); /* it was deleted meanwhile; its offsets may still come */
     offsets_close(&g->offsets, o->topic, o->value.partition, m->producer_id);
     struct committed *known = offsets_get(&g->offsets, o->topic, o->value.partition);
     /* A plain commit that came after the transactional one wins, whatever compaction left between them. */

@@ -1,5 +1,6 @@
-/* The records of __consumer_offsets that classic groups and offsets are kept in: making them, and applying them. Private to
- * group/. Source: GroupCoordinatorRecordHelpers, CoordinatorRecordType; schema/records/group. */
+/* The records of __consumer_offsets that classic groups and offsets are kept in: making them, and applying
+ * them. Private to group/. Source: GroupCoordinatorRecordHelpers, CoordinatorRecordType;
+ * schema/records/group. */
 #ifndef OTTLA_GROUP_RECORD_H
 #define OTTLA_GROUP_RECORD_H
 

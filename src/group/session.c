@@ -1,5 +1,6 @@
 /* SyncGroup, Heartbeat, LeaveGroup, and members that are not heard of any more.
- * Source: GroupMetadataManager.classicGroupSync, classicGroupHeartbeat, classicGroupLeave, expireClassicGroupMemberHeartbeat. */
+ * Source: GroupMetadataManager.classicGroupSync, classicGroupHeartbeat, classicGroupLeave,
+ * expireClassicGroupMemberHeartbeat. */
 #include "api/heartbeat.h"
 #include "api/leave_group.h"
 #include "api/sync_group.h"
@@ -22,7 +23,8 @@ static struct classic *find_classic(struct group_shard *s, struct kstr id) {
 /* --- SyncGroup --- */
 
 static void sync_error(struct group_shard *s, const struct group_event *e, int16_t error) {
-    struct sync_group_response r = {.error_code = error, .protocol_type = KSTR_NULL, .protocol_name = KSTR_NULL};
+    struct sync_group_response r = {
+        .error_code = error, .protocol_type = KSTR_NULL, .protocol_name = KSTR_NULL};
     step_reply(s, e->handle, &r);
 }
 
@@ -81,7 +83,8 @@ static void sync_classic(struct group_shard *s, const struct group_event *e, str
         return;
     }
     ASSERT(c->state == CLASSIC_COMPLETING);
-    rebalance_reply_sync(s, m, KERR_REBALANCE_IN_PROGRESS); /* the same member asked before; that one is given up */
+    rebalance_reply_sync(s, m,
+                         KERR_REBALANCE_IN_PROGRESS); /* the same member asked before; that one is given up */
     m->sync = e->handle;
     if (c->leader == m) sync_leader(s, c, q);
 }
@@ -89,9 +92,12 @@ static void sync_classic(struct group_shard *s, const struct group_event *e, str
 void sync_step(struct group_shard *s, const struct group_event *e) {
     const struct sync_group_request *q = e->request;
     struct classic *c = find_classic(s, q->group_id);
-    if (q->group_id.len == 0) sync_error(s, e, KERR_INVALID_GROUP_ID);
-    else if (!c || c->state == CLASSIC_EMPTY) sync_error(s, e, KERR_UNKNOWN_MEMBER_ID);
-    else sync_classic(s, e, c);
+    if (q->group_id.len == 0)
+        sync_error(s, e, KERR_INVALID_GROUP_ID);
+    else if (!c || c->state == CLASSIC_EMPTY)
+        sync_error(s, e, KERR_UNKNOWN_MEMBER_ID);
+    else
+        sync_classic(s, e, c);
 }
 
 static void take_assignments(struct classic *c, struct group_after *a) {
@@ -142,7 +148,8 @@ void heartbeat_step(struct group_shard *s, const struct group_event *e) {
 
 /* --- LeaveGroup --- */
 
-static void remove_member(struct group_shard *s, struct classic *c, struct classic_member *m, const char *why) {
+static void remove_member(struct group_shard *s, struct classic *c, struct classic_member *m,
+                          const char *why) {
     LOG_INFO("group", "%.*s: member %.*s %s", KSTR_ARG(c->group->id), KSTR_ARG(m->id), why);
     rebalance_reply_join(s, m, KERR_UNKNOWN_MEMBER_ID, KSTR(""));
     rebalance_reply_sync(s, m, KERR_UNKNOWN_MEMBER_ID);
@@ -180,13 +187,15 @@ static void leave_classic(struct group_shard *s, struct classic *c, const struct
     if (!left) return;
     if (c->state == CLASSIC_STABLE || c->state == CLASSIC_COMPLETING)
         rebalance_prepare_or_complete(s, c, "members left");
-    else if (c->state == CLASSIC_PREPARING) rebalance_maybe_complete(s, c);
+    else if (c->state == CLASSIC_PREPARING)
+        rebalance_maybe_complete(s, c);
 }
 
 /* Before version 3 the request names one member, and the answer has one error. */
 void leave_step(struct group_shard *s, const struct group_event *e) {
     const struct leave_group_request *q = e->request;
-    struct leave_group_request_member_identity only = {.member_id = q->member_id, .group_instance_id = KSTR_NULL, .reason = KSTR_NULL};
+    struct leave_group_request_member_identity only = {
+        .member_id = q->member_id, .group_instance_id = KSTR_NULL, .reason = KSTR_NULL};
     struct leave_group_request one = {.group_id = q->group_id, .members = &only, .members_n = 1};
     if (e->version < 3) q = &one;
     struct classic *c = find_classic(s, q->group_id);
@@ -218,7 +227,8 @@ void session_expired(struct group_shard *s, struct classic_member *m) {
     remove_member(s, c, m, "was not heard of within its session timeout");
     if (c->state == CLASSIC_STABLE || c->state == CLASSIC_COMPLETING)
         rebalance_prepare_or_complete(s, c, "a member's session expired");
-    else if (c->state == CLASSIC_PREPARING && classic_all_joined(c)) rebalance_complete_join(s, c);
+    else if (c->state == CLASSIC_PREPARING && classic_all_joined(c))
+        rebalance_complete_join(s, c);
 }
 
 void pending_expired(struct group_shard *s, struct classic_pending *p) {

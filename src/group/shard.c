@@ -1,7 +1,7 @@
 /* The shard: which groups there are, which step is for whom, timers.
  *
- * A step fills `s->result`; what it needs only until the next step is in `s->scratch`. A step that runs out of memory answers its
- * request with UNKNOWN_SERVER_ERROR and writes nothing. */
+ * A step fills `s->result`; what it needs only until the next step is in `s->scratch`. A step that runs out
+ * of memory answers its request with UNKNOWN_SERVER_ERROR and writes nothing. */
 #include "group/shard.h"
 
 #include "base/assert.h"
@@ -13,11 +13,14 @@
 #include "group/record.h"
 #include "group/state.h"
 
-enum { SCRATCH_LIMIT = 512 << 20 }; /* bytes: a group's record holds the metadata and assignment of all its members */
+enum {
+    SCRATCH_LIMIT = 512 << 20
+}; /* bytes: a group's record holds the metadata and assignment of all its members */
 
 const char *const group_kind_names[] = {"", "classic", "consumer", "share", "streams"};
 
-struct group_shard *group_shard_create(const struct group_config *config, uint64_t seed, group_reply_fn *reply, void *reply_ctx) {
+struct group_shard *group_shard_create(const struct group_config *config, uint64_t seed,
+                                       group_reply_fn *reply, void *reply_ctx) {
     struct group_shard *s = xcalloc(1, sizeof *s);
     *s = (struct group_shard){.config = config, .reply = reply, .reply_ctx = reply_ctx};
     random_seed(&s->random, seed);
@@ -52,7 +55,9 @@ void group_shard_free(struct group_shard *s) {
 
 /* --- groups --- */
 
-struct group *group_find(const struct group_shard *s, struct kstr id) { return hashmap_get(&s->groups, id.s, (size_t)id.len); }
+struct group *group_find(const struct group_shard *s, struct kstr id) {
+    return hashmap_get(&s->groups, id.s, (size_t)id.len);
+}
 
 struct group *group_existing(const struct group_shard *s, struct kstr id) {
     struct group *g = group_find(s, id);
@@ -98,7 +103,8 @@ bool group_is_empty(const struct group *g) {
 int32_t group_shard_groups(const struct group_shard *s) {
     int32_t n = 0;
     struct hashmap_entry *e;
-    for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) n += ((struct group *)e->value)->type != GROUP_KIND_NONE;
+    for (size_t i = 0; (e = hashmap_next(&s->groups, &i));)
+        n += ((struct group *)e->value)->type != GROUP_KIND_NONE;
     return n;
 }
 
@@ -146,7 +152,8 @@ static void end(struct group_shard *s) {
     group_shard_written(s, after, KERR_UNKNOWN_SERVER_ERROR, s->now);
 }
 
-void group_shard_step(struct group_shard *s, const struct group_event *event, struct group_now now, struct group_result *result) {
+void group_shard_step(struct group_shard *s, const struct group_event *event, struct group_now now,
+                      struct group_result *result) {
     static void (*const steps[])(struct group_shard *, const struct group_event *) = {
         [GROUP_API_JOIN] = join_step,
         [GROUP_API_SYNC] = sync_step,
@@ -182,8 +189,8 @@ struct group_record *step_record(struct group_shard *s) {
     return record;
 }
 
-void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names, const struct uuid *ids, int32_t n,
-                                struct group_now now, struct group_result *result) {
+void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names, const struct uuid *ids,
+                                int32_t n, struct group_now now, struct group_result *result) {
     begin(s, now, result);
     result->atomic = false;
     struct hashmap_entry *e, *p;
@@ -198,7 +205,8 @@ void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names,
             }
             for (size_t j = 0; (p = hashmap_next(&g->offsets.open, &j));) {
                 struct open_partition *o = p->value;
-                if (kstr_equal(open_partition_topic(o), names[t]) && !(topic && topic_offsets_get(topic, o->partition)))
+                if (kstr_equal(open_partition_topic(o), names[t]) &&
+                    !(topic && topic_offsets_get(topic, o->partition)))
                     record_offset_tombstone(s, g->id, names[t], o->partition);
             }
         }
@@ -208,7 +216,8 @@ void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names,
 
 /* --- timers --- */
 
-void group_timer_set(struct group_shard *s, struct group_timer *t, enum group_timer_kind kind, int64_t at_ms) {
+void group_timer_set(struct group_shard *s, struct group_timer *t, enum group_timer_kind kind,
+                     int64_t at_ms) {
     group_timer_cancel(s, t);
     t->kind = kind;
     t->node.key = at_ms;
@@ -225,7 +234,8 @@ int64_t group_shard_deadline(const struct group_shard *s) {
 }
 
 static void set_expire_timer(struct group_shard *s) {
-    group_timer_set(s, &s->expire_timer, TIMER_EXPIRE, s->now.mono + s->config->offsets_retention_check_interval_ms);
+    group_timer_set(s, &s->expire_timer, TIMER_EXPIRE,
+                    s->now.mono + s->config->offsets_retention_check_interval_ms);
 }
 
 /* Expired offsets, and the groups that have neither members nor offsets left. */
@@ -241,7 +251,7 @@ static void expire_all(struct group_shard *s) {
     set_expire_timer(s);
 }
 
-#define OWNER(t, type, member) ((type *)((char *)(t) - offsetof(type, member)))
+#define OWNER(t, type, member) ((type *)((char *)(t)-offsetof(type, member)))
 
 static void due(struct group_shard *s, struct group_timer *t) {
     switch (t->kind) {
@@ -332,12 +342,15 @@ void after_free(struct group_after *a) {
     free(a);
 }
 
-void group_shard_written(struct group_shard *s, struct group_after *after, int16_t error, struct group_now now) {
+void group_shard_written(struct group_shard *s, struct group_after *after, int16_t error,
+                         struct group_now now) {
     struct group_result ignored; /* a failed write starts a rebalance at most, which writes nothing yet */
     if (!after) return;
     begin(s, now, &ignored);
-    if (after->kind == AFTER_SYNC) sync_written(s, after, error);
-    else join_written(s, after, error);
+    if (after->kind == AFTER_SYNC)
+        sync_written(s, after, error);
+    else
+        join_written(s, after, error);
     end(s);
     ASSERT(!ignored.after);
     after_free(after);

@@ -1,23 +1,28 @@
-/* The group coordinator's state for one partition of __consumer_offsets: classic groups, committed offsets, and what is known
- * of groups of other kinds. Pure: no I/O, no clock. Source of behaviour: GroupCoordinatorShard, GroupMetadataManager (classic
- * part), OffsetMetadataManager and ClassicGroup of the reference.
+/* The group coordinator's state for one partition of __consumer_offsets: classic groups, committed offsets,
+ * and what is known of groups of other kinds. Pure: no I/O, no clock. Source of behaviour:
+ * GroupCoordinatorShard, GroupMetadataManager (classic part), OffsetMetadataManager and ClassicGroup of the
+ * reference.
  *
  * The driver (coord/) calls one step at a time, on one thread:
  *
  *     group_shard_step(shard, &event, now, &result)      a request
  *     group_shard_tick(shard, now, &result)              the timer that is due first
  *
- * then appends result.records to the partition as one batch, calls group_shard_replay() for each of them if result.replay,
- * and when they are committed group_shard_written(shard, result.after, 0) and, if result.answer, sends the answer. If the append
- * fails nothing is replayed and group_shard_written() is told the error.
+ * then appends result.records to the partition as one batch, calls group_shard_replay() for each of them if
+ * result.replay, and when they are committed group_shard_written(shard, result.after, 0) and, if
+ * result.answer, sends the answer. If the append fails nothing is replayed and group_shard_written() is told
+ * the error.
  *
  * Two ways to answer a request, by event.handle:
- *   - result.answer: `result.response` (or `result.error`, for group_error_response()) goes out after the commit;
- *   - otherwise group_reply_fn is called, in this step or in a later one (JoinGroup and SyncGroup wait for other members). The
- *     response is valid only during the call; the call must not enter the shard. The request may be freed by it.
+ *   - result.answer: `result.response` (or `result.error`, for group_error_response()) goes out after the
+ * commit;
+ *   - otherwise group_reply_fn is called, in this step or in a later one (JoinGroup and SyncGroup wait for
+ * other members). The response is valid only during the call; the call must not enter the shard. The request
+ * may be freed by it.
  *
- * What replay changes: committed and pending offsets, and which groups exist. A classic group's members, generation and
- * rebalance are ordinary state, as in the reference; its record is a snapshot of them that is read at load. */
+ * What replay changes: committed and pending offsets, and which groups exist. A classic group's members,
+ * generation and rebalance are ordinary state, as in the reference; its record is a snapshot of them that is
+ * read at load. */
 #ifndef OTTLA_GROUP_SHARD_H
 #define OTTLA_GROUP_SHARD_H
 
@@ -50,7 +55,8 @@ enum group_api {
     GROUP_API_SYNC,          /* struct sync_group_request → … */
     GROUP_API_HEARTBEAT,     /* struct heartbeat_request → … */
     GROUP_API_LEAVE,         /* struct leave_group_request → … */
-    GROUP_API_OFFSET_COMMIT, /* struct offset_commit_request → …; topic names are set, ids too if they are known */
+    GROUP_API_OFFSET_COMMIT, /* struct offset_commit_request → …; topic names are set, ids too if they are
+                                known */
     GROUP_API_OFFSET_FETCH,  /* struct group_offset_fetch → struct offset_fetch_response_group */
     GROUP_API_OFFSET_DELETE, /* struct offset_delete_request → … */
     GROUP_API_DESCRIBE,      /* struct kstr, a group id → struct described_group */
@@ -67,8 +73,8 @@ struct group_offset_fetch {
 /* A request. Everything is borrowed until it is answered. */
 struct group_event {
     enum group_api api;
-    int16_t version;        /* of the request */
-    struct kstr client_id;  /* may be null */
+    int16_t version;         /* of the request */
+    struct kstr client_id;   /* may be null */
     struct kstr client_host; /* as Java prints an address: "/127.0.0.1" */
     const void *request;
     void *handle;        /* goes back with the answer; not NULL */
@@ -96,34 +102,40 @@ struct group_result {
 typedef void group_reply_fn(void *ctx, void *handle, const void *response);
 
 /* config is borrowed and may change between steps. seed: for member ids and hash tables. */
-struct group_shard *group_shard_create(const struct group_config *config, uint64_t seed, group_reply_fn *reply, void *reply_ctx);
+struct group_shard *group_shard_create(const struct group_config *config, uint64_t seed,
+                                       group_reply_fn *reply, void *reply_ctx);
 /* No request may wait: call group_shard_unload() first if it was loaded. */
 void group_shard_free(struct group_shard *s);
 
 /* Load: replay everything that the partition's log holds, then say that it was all.
  * Loaded members get a full session; a group over group.max.size starts a rebalance. */
-int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_id, struct kbytes key, struct kbytes value,
+int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_id, struct kbytes key,
+                       struct kbytes value,
                        struct group_now now); /* 0 or OE_CORRUPT; producer_id -1: not transactional */
 void group_shard_replay_marker(struct group_shard *s, int64_t producer_id, bool commit);
 void group_shard_loaded(struct group_shard *s, struct group_now now);
 /* The partition has gone elsewhere: waiting requests are answered with NOT_COORDINATOR. */
 void group_shard_unload(struct group_shard *s, struct group_now now);
 
-void group_shard_step(struct group_shard *s, const struct group_event *event, struct group_now now, struct group_result *result);
+void group_shard_step(struct group_shard *s, const struct group_event *event, struct group_now now,
+                      struct group_result *result);
 /* Topics that were deleted: their offsets are forgotten. ids[i] belongs to names[i]. */
-void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names, const struct uuid *ids, int32_t n,
-                                struct group_now now, struct group_result *result);
+void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names, const struct uuid *ids,
+                                int32_t n, struct group_now now, struct group_result *result);
 /* When the next timer is due (monotonic), or INT64_MAX. */
 int64_t group_shard_deadline(const struct group_shard *s);
 /* Runs the one timer that is due first; false if none is due. */
 bool group_shard_tick(struct group_shard *s, struct group_now now, struct group_result *result);
-/* The records of a step are committed (error 0), or could not be appended (a code of kerr, as the log gave it). Frees after;
- * NULL does nothing. */
-void group_shard_written(struct group_shard *s, struct group_after *after, int16_t error, struct group_now now);
+/* The records of a step are committed (error 0), or could not be appended (a code of kerr, as the log gave
+ * it). Frees after; NULL does nothing. */
+void group_shard_written(struct group_shard *s, struct group_after *after, int16_t error,
+                         struct group_now now);
 
 /* The answer to a request that failed as a whole, in arena (NULL if that is full). */
-void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error, struct arena *arena);
-/* What a client is told when the coordinator's write or lookup failed with `error` (CoordinatorOperationExceptionHelper). */
+void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error,
+                           struct arena *arena);
+/* What a client is told when the coordinator's write or lookup failed with `error`
+ * (CoordinatorOperationExceptionHelper). */
 int16_t group_error_for_client(enum group_api api, int16_t error);
 
 /* For tests and metrics. */

@@ -9,13 +9,19 @@
 #include "group/shard.h"
 
 /* Kinds of groups: GroupType of the reference. */
-enum group_kind { GROUP_KIND_NONE, GROUP_KIND_CLASSIC, GROUP_KIND_CONSUMER, GROUP_KIND_SHARE, GROUP_KIND_STREAMS };
+enum group_kind {
+    GROUP_KIND_NONE,
+    GROUP_KIND_CLASSIC,
+    GROUP_KIND_CONSUMER,
+    GROUP_KIND_SHARE,
+    GROUP_KIND_STREAMS
+};
 extern const char *const group_kind_names[]; /* "classic", …; GROUP_KIND_NONE: "" */
 
 struct foreign;
 
-/* GROUP_KIND_NONE: the group does not exist, only offsets of it do; such a thing is left by a transaction that committed offsets for
- * a group which was then deleted. */
+/* GROUP_KIND_NONE: the group does not exist, only offsets of it do; such a thing is left by a transaction
+ * that committed offsets for a group which was then deleted. */
 struct group {
     struct kstr id; /* owned */
     enum group_kind type;
@@ -36,7 +42,7 @@ struct group_shard {
     struct heap timers;
     struct group_timer expire_timer;
     /* Of the step under way. */
-    struct arena scratch; /* records, and responses that go through reply */
+    struct arena scratch;  /* records, and responses that go through reply */
     struct arena decoding; /* of the record that is replayed */
     uint64_t scratch_first[256], decoding_first[64];
     struct group_now now;
@@ -79,13 +85,17 @@ void rebalance_maybe_complete(struct group_shard *s, struct classic *c);
 void rebalance_complete_join(struct group_shard *s, struct classic *c);
 void rebalance_initial_due(struct group_shard *s, struct classic *c);
 void rebalance_sync_due(struct group_shard *s, struct classic *c);
-void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16_t error, struct kstr member_id);
-void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members, bool skip_assignment);
+void rebalance_reply_join(struct group_shard *s, struct classic_member *m, int16_t error,
+                          struct kstr member_id);
+void rebalance_join_done(struct group_shard *s, struct classic_member *m, bool with_members,
+                         bool skip_assignment);
 void rebalance_reply_sync(struct group_shard *s, struct classic_member *m, int16_t error);
 void rebalance_reset_assignments(struct group_shard *s, struct classic *c, int16_t error);
-/* The answer to a member that is in the current generation; the list of members is in scratch. false: no memory. */
+/* The answer to a member that is in the current generation; the list of members is in scratch. false: no
+ * memory. */
 struct join_group_response;
-bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members, struct join_group_response *r);
+bool rebalance_join_response(struct group_shard *s, struct classic_member *m, bool with_members,
+                             struct join_group_response *r);
 
 /* offset_steps.c */
 void offset_commit_step(struct group_shard *s, const struct group_event *e);

@@ -103,7 +103,8 @@ static void on_reply(void *ctx, void *handle, const void *response) {
     } else {
         keep_others(a, response);
     }
-    if (a->api == GROUP_API_JOIN || a->api == GROUP_API_SYNC) arena_free(&a->arena); /* as a server would: the request is gone */
+    if (a->api == GROUP_API_JOIN || a->api == GROUP_API_SYNC)
+        arena_free(&a->arena); /* as a server would: the request is gone */
 }
 
 static struct kbytes copy(struct kbytes b) {
@@ -121,10 +122,7 @@ void story_log(struct story *t, struct kbytes key, struct kbytes value, int64_t 
 static void finish(struct story *t, struct held *h, int16_t error) {
     group_shard_written(t->shard, h->after, error, t->now);
     if (!h->ask || !h->result.answer) return;
-    if (error) h->result.error = error;
-    const void *response = h->result.response;
-    on_reply(NULL, h->ask, response);
-    if (h->result.error) h->ask->error = h->result.error;
+    on_reply(NULL, h->ask, h->result.response);
 }
 
 static void write_result(struct story *t, struct group_result *r, const struct group_event *e) {
@@ -133,7 +131,8 @@ static void write_result(struct story *t, struct group_result *r, const struct g
         h.result.response = group_error_response(e->api, e->version, e->request, r->error, e->arena);
     if (r->records_n && t->append_error) {
         if (r->answer) {
-            h.result.response = group_error_response(e->api, e->version, e->request, t->append_error, e->arena);
+            h.result.response =
+                group_error_response(e->api, e->version, e->request, t->append_error, e->arena);
             assert_non_null(h.result.response);
         }
         finish(t, &h, t->append_error);
@@ -142,10 +141,14 @@ static void write_result(struct story *t, struct group_result *r, const struct g
     for (int i = 0; i < r->records_n; i++) {
         story_log(t, r->records[i].key, r->records[i].value, -1);
         if (r->replay)
-            assert_int_equal(group_shard_replay(t->shard, t->log_n - 1, -1, r->records[i].key, r->records[i].value, t->now), 0);
+            assert_int_equal(group_shard_replay(t->shard, t->log_n - 1, -1, r->records[i].key,
+                                                r->records[i].value, t->now),
+                             0);
     }
-    if (t->hold && r->records_n) t->held[t->held_n++] = h;
-    else finish(t, &h, KERR_NONE);
+    if (t->hold && r->records_n)
+        t->held[t->held_n++] = h;
+    else
+        finish(t, &h, KERR_NONE);
 }
 
 void story_commit(struct story *t, int16_t error) {
@@ -230,7 +233,8 @@ void story_restart(struct story *t) {
     t->shard = group_shard_create(&t->config, 2, on_reply, t);
     for (int i = 0; i < t->log_n; i++)
         assert_int_equal(
-            group_shard_replay(t->shard, i, t->log[i].producer_id, t->log[i].key, t->log[i].value, t->now), 0);
+            group_shard_replay(t->shard, i, t->log[i].producer_id, t->log[i].key, t->log[i].value, t->now),
+            0);
     group_shard_loaded(t->shard, t->now);
 }
 
@@ -279,11 +283,11 @@ struct ask *story_join(struct story *t, const struct joiner *j) {
         q->protocols[i].metadata =
             j->topics ? subscription(a, j->topics) : (struct kbytes){(const uint8_t *)"meta", 4};
     }
-    return step(t, a, j->version ? j->version : 9, q);
+    return step(t, a, j->version_0 ? 0 : j->version ? j->version : 9, q);
 }
 
-struct ask *story_sync_static(struct story *t, const char *group, const char *member, const char *instance, int32_t generation,
-                              const char *assignments) {
+struct ask *story_sync_static(struct story *t, const char *group, const char *member, const char *instance,
+                              int32_t generation, const char *assignments) {
     struct ask *a = new_ask(t, GROUP_API_SYNC);
     struct kstr pairs[16];
     struct sync_group_request *q = arena_alloc(&a->arena, sizeof *q);
@@ -305,11 +309,13 @@ struct ask *story_sync_static(struct story *t, const char *group, const char *me
     return step(t, a, 5, q);
 }
 
-struct ask *story_sync(struct story *t, const char *group, const char *member, int32_t generation, const char *assignments) {
+struct ask *story_sync(struct story *t, const char *group, const char *member, int32_t generation,
+                       const char *assignments) {
     return story_sync_static(t, group, member, NULL, generation, assignments);
 }
 
-struct ask *story_heartbeat(struct story *t, const char *group, const char *member, const char *instance, int32_t generation) {
+struct ask *story_heartbeat(struct story *t, const char *group, const char *member, const char *instance,
+                            int32_t generation) {
     struct heartbeat_request q = {.group_id = str(group),
                                   .generation_id = generation,
                                   .member_id = str(member),
@@ -317,10 +323,12 @@ struct ask *story_heartbeat(struct story *t, const char *group, const char *memb
     return step(t, new_ask(t, GROUP_API_HEARTBEAT), 4, &q);
 }
 
-struct ask *story_leave(struct story *t, const char *group, const char *member, const char *instance, int version) {
+struct ask *story_leave(struct story *t, const char *group, const char *member, const char *instance,
+                        int version) {
     struct leave_group_request_member_identity m = {
         .member_id = str(member), .group_instance_id = str(instance), .reason = KSTR_NULL};
-    struct leave_group_request q = {.group_id = str(group), .member_id = str(member), .members = &m, .members_n = version >= 3};
+    struct leave_group_request q = {
+        .group_id = str(group), .member_id = str(member), .members = &m, .members_n = version >= 3};
     return step(t, new_ask(t, GROUP_API_LEAVE), version, &q);
 }
 
@@ -338,14 +346,15 @@ struct ask *story_commit_offset(struct story *t, const struct committer *c) {
         .generation_id_or_member_epoch = c->generation,
         .member_id = str(c->member ? c->member : ""),
         .group_instance_id = str(c->instance),
-        .retention_time_ms = c->retention_ms,
+        .retention_time_ms = c->retention_ms ? c->retention_ms : -1,
         .topics = &topic,
         .topics_n = 1,
     };
-    return step(t, new_ask(t, GROUP_API_OFFSET_COMMIT), c->version, &q);
+    return step(t, new_ask(t, GROUP_API_OFFSET_COMMIT), c->version ? c->version : 9, &q);
 }
 
-struct ask *story_fetch_id(struct story *t, const char *group, const char *topic, const struct uuid *id, int partitions) {
+struct ask *story_fetch_id(struct story *t, const char *group, const char *topic, const struct uuid *id,
+                           int partitions) {
     int32_t indexes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     struct offset_fetch_request_offset_fetch_request_topics asked = {
         .name = str(topic), .topic_id = *id, .partition_indexes = indexes, .partition_indexes_n = partitions};
@@ -355,7 +364,8 @@ struct ask *story_fetch_id(struct story *t, const char *group, const char *topic
     return step(t, new_ask(t, GROUP_API_OFFSET_FETCH), 10, &q);
 }
 
-struct ask *story_fetch(struct story *t, const char *group, const char *topic, int partitions, bool require_stable) {
+struct ask *story_fetch(struct story *t, const char *group, const char *topic, int partitions,
+                        bool require_stable) {
     int32_t indexes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     struct offset_fetch_request_offset_fetch_request_topics asked = {
         .name = str(topic), .partition_indexes = indexes, .partition_indexes_n = partitions};
@@ -368,7 +378,8 @@ struct ask *story_fetch(struct story *t, const char *group, const char *topic, i
 
 struct ask *story_delete_offset(struct story *t, const char *group, const char *topic, int32_t partition) {
     struct offset_delete_request_offset_delete_request_partition p = {.partition_index = partition};
-    struct offset_delete_request_offset_delete_request_topic asked = {.name = str(topic), .partitions = &p, .partitions_n = 1};
+    struct offset_delete_request_offset_delete_request_topic asked = {
+        .name = str(topic), .partitions = &p, .partitions_n = 1};
     struct offset_delete_request q = {.group_id = str(group), .topics = &asked, .topics_n = 1};
     return step(t, new_ask(t, GROUP_API_OFFSET_DELETE), 0, &q);
 }
@@ -380,8 +391,10 @@ struct ask *story_describe(struct story *t, const char *group, int version) {
 
 struct ask *story_list(struct story *t, const char *state, const char *type) {
     struct kstr s = str(state), y = str(type);
-    struct list_groups_request q = {
-        .states_filter = &s, .states_filter_n = state != NULL, .types_filter = &y, .types_filter_n = type != NULL};
+    struct list_groups_request q = {.states_filter = &s,
+                                    .states_filter_n = state != NULL,
+                                    .types_filter = &y,
+                                    .types_filter_n = type != NULL};
     return step(t, new_ask(t, GROUP_API_LIST), 5, &q);
 }
 

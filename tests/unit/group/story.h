@@ -1,4 +1,5 @@
-/* A coordinator shard with a log in memory, so that a test reads as a story: who asks what, what time it is, who is answered. */
+/* A coordinator shard with a log in memory, so that a test reads as a story: who asks what, what time it is,
+ * who is answered. */
 #ifndef OTTLA_TESTS_GROUP_STORY_H
 #define OTTLA_TESTS_GROUP_STORY_H
 
@@ -62,19 +63,25 @@ void story_restart(struct story *t);
 void story_log(struct story *t, struct kbytes key, struct kbytes value, int64_t producer_id);
 
 struct joiner {
-    const char *group, *member, *instance, *type, *protocols; /* "range roundrobin": names in order of preference */
+    const char *group, *member, *instance, *type,
+        *protocols;     /* "range roundrobin": names in order of preference */
     const char *topics; /* of the subscription, "a b"; NULL: the metadata is no subscription */
     int version, session_ms, rebalance_ms;
+    bool version_0;
 };
-/* Defaults for what is not named: group "g", no member id, version 9, type consumer, protocol range, 10 s and 60 s. */
+/* Defaults for what is not named: group "g", no member id, version 9, type consumer, protocol range, 10 s and
+ * 60 s. */
 #define JOIN(t, ...) story_join(t, &(struct joiner){__VA_ARGS__})
 struct ask *story_join(struct story *t, const struct joiner *j);
 /* assignments: "member=bytes member=bytes" or NULL for a follower. */
-struct ask *story_sync(struct story *t, const char *group, const char *member, int32_t generation, const char *assignments);
-struct ask *story_sync_static(struct story *t, const char *group, const char *member, const char *instance, int32_t generation,
-                              const char *assignments);
-struct ask *story_heartbeat(struct story *t, const char *group, const char *member, const char *instance, int32_t generation);
-struct ask *story_leave(struct story *t, const char *group, const char *member, const char *instance, int version);
+struct ask *story_sync(struct story *t, const char *group, const char *member, int32_t generation,
+                       const char *assignments);
+struct ask *story_sync_static(struct story *t, const char *group, const char *member, const char *instance,
+                              int32_t generation, const char *assignments);
+struct ask *story_heartbeat(struct story *t, const char *group, const char *member, const char *instance,
+                            int32_t generation);
+struct ask *story_leave(struct story *t, const char *group, const char *member, const char *instance,
+                        int version);
 struct committer {
     const char *group, *member, *instance, *topic, *metadata;
     int32_t generation, partition;
@@ -82,12 +89,14 @@ struct committer {
     int version;
     struct uuid topic_id;
 };
-/* Defaults: group "g", topic "t", no member, version 9. generation must be given. */
-#define COMMIT(t, ...) story_commit_offset(t, &(struct committer){.retention_ms = -1, .version = 9, __VA_ARGS__})
+/* Defaults: group "g", topic "t", no member, version 9, the broker's retention. generation must be given. */
+#define COMMIT(t, ...) story_commit_offset(t, &(struct committer){__VA_ARGS__})
 struct ask *story_commit_offset(struct story *t, const struct committer *c);
 /* partitions: how many from 0; -1: all offsets of the group. */
-struct ask *story_fetch(struct story *t, const char *group, const char *topic, int partitions, bool require_stable);
-struct ask *story_fetch_id(struct story *t, const char *group, const char *topic, const struct uuid *id, int partitions);
+struct ask *story_fetch(struct story *t, const char *group, const char *topic, int partitions,
+                        bool require_stable);
+struct ask *story_fetch_id(struct story *t, const char *group, const char *topic, const struct uuid *id,
+                           int partitions);
 struct ask *story_delete_offset(struct story *t, const char *group, const char *topic, int32_t partition);
 struct ask *story_describe(struct story *t, const char *group, int version);
 struct ask *story_list(struct story *t, const char *state, const char *type);
