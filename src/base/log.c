@@ -45,14 +45,14 @@ static void write_line(enum log_level level, const char *area, int32_t left_out,
     (void)ignored;
 }
 
-void log_write(enum log_level level, const char *area, const char *format, ...) {
+void log_event(enum log_level level, const char *area, const char *format, ...) {
     va_list args;
     va_start(args, format);
     write_line(level, area, 0, format, args);
     va_end(args);
 }
 
-void log_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...) {
+void log_event_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...) {
     if (log_get_level() > level) return;
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &t);

@@ -19,11 +19,11 @@ void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* Returns the level of a name such as "INFO", or -1. */
 int log_level_parse(const char *name);
-void log_write(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void log_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...)
+void log_event(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_event_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-#define LOG_AT(level, area, ...) (log_get_level() <= (level) ? log_write(level, area, __VA_ARGS__) : (void)0)
+#define LOG_AT(level, area, ...) (log_get_level() <= (level) ? log_event(level, area, __VA_ARGS__) : (void)0)
 #define LOG_TRACE(area, ...) LOG_AT(LOG_TRACE, area, __VA_ARGS__)
 #define LOG_DEBUG(area, ...) LOG_AT(LOG_DEBUG, area, __VA_ARGS__)
 #define LOG_INFO(area, ...) LOG_AT(LOG_INFO, area, __VA_ARGS__)
@@ -32,7 +32,7 @@ void log_limited(struct log_site *site, enum log_level level, const char *area, 
 #define LOG_LIMITED(level, area, ...)                                                                                  \
     do {                                                                                                               \
         static struct log_site log_site_here;                                                                          \
-        log_limited(&log_site_here, level, area, __VA_ARGS__);                                                         \
+        log_event_limited(&log_site_here, level, area, __VA_ARGS__);                                                         \
     } while (0)
 
 #endif

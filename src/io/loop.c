@@ -32,6 +32,8 @@ struct loop {
     int event_count, event_at; /* those of the running epoll_wait */
     _Atomic(struct mail *) mailbox;
     _Atomic bool stopping;
+    void (*end)(void *arg);
+    void *end_arg;
 };
 
 static void on_wake(struct loop_fd *f, uint32_t events) {
@@ -57,6 +59,11 @@ void loop_destroy(struct loop *l) {
     close(l->epoll_fd);
     heap_free(&l->timers);
     free(l);
+}
+
+void loop_at_end(struct loop *l, void (*end)(void *arg), void *arg) {
+    l->end = end;
+    l->end_arg = arg;
 }
 
 int64_t loop_now(const struct loop *l) { return l->now; }
@@ -157,6 +164,7 @@ void loop_run(struct loop *l) {
         }
         fire_timers(l);
         deliver_mail(l);
+        if (l->end) l->end(l->end_arg);
     }
     deliver_mail(l);
 }

@@ -1,7 +1,7 @@
 /* An event loop: one thread, its descriptors, timers and mailbox.
  *
  * Everything here is called on the loop's own thread, except loop_post() and loop_stop(), which any thread may call.
- * An iteration: wait → descriptors → due timers → mail. A loop without work sleeps without a time limit: idle costs nothing. */
+ * An iteration: wait → descriptors → due timers → mail → the end function. A loop without work sleeps without a time limit: idle costs nothing. */
 #ifndef OTTLA_IO_LOOP_H
 #define OTTLA_IO_LOOP_H
 
@@ -36,6 +36,8 @@ void loop_destroy(struct loop *l);
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* Called at the end of each iteration, after the mail. */
+void loop_at_end(struct loop *l, void (*end)(void *arg), void *arg);
 /* Milliseconds: monotonic and wall clock, read once an iteration. */
 int64_t loop_now(const struct loop *l);
 int64_t loop_wall(const struct loop *l);

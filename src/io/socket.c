@@ -86,6 +86,12 @@ static ssize_t result(ssize_t n) {
 
 ssize_t socket_recv(int fd, void *to, size_t n) { return result(recv(fd, to, n, 0)); }
 
+bool socket_peer_gone(int fd) {
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 ssize_t socket_send(int fd, const void *from, size_t n, bool more) {
     return result(send(fd, from, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
 }

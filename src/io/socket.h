@@ -22,6 +22,8 @@ int socket_listen(const char *host, int *port, int backlog, const char **why);
 /* fd, or OE_AGAIN, or OE_LIMIT (no descriptors left), or OE_CLOSED (that one connection failed: go on). */
 int socket_accept(int listener, struct socket_peer *peer);
 ssize_t socket_recv(int fd, void *to, size_t n);
+/* Has the peer closed, with nothing left to read? */
+bool socket_peer_gone(int fd);
 /* more: more bytes of the same answer follow at once. */
 ssize_t socket_send(int fd, const void *from, size_t n, bool more);
 /* Sends from a file of the page cache; 0: the file has ended early. */

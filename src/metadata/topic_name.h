@@ -1,0 +1,15 @@
+/* Names of topics: what is legal, and which belong to the coordinators (org.apache.kafka.common.internals.Topic). */
+#ifndef OTTLA_METADATA_TOPIC_NAME_H
+#define OTTLA_METADATA_TOPIC_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TOPIC_NAME_MAX = 249 };
+
+/* 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither "." nor "..". */
+bool topic_name_valid(const char *name, size_t len);
+/* __consumer_offsets, __transaction_state, __share_group_state. */
+bool topic_name_is_internal(const char *name, size_t len);
+
+#endif

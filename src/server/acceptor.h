@@ -1,0 +1,31 @@
+/* Listening sockets: accepts, keeps to the connection limits, hands each connection to a network loop in turn.
+ *
+ * max.connections (the node's), max.connections.per.ip with its overrides. A client over a limit is closed at once (the
+ * reference lets it wait). Accepting runs on the first network loop; counts are atomic or under the acceptors' lock. */
+#ifndef OTTLA_SERVER_ACCEPTOR_H
+#define OTTLA_SERVER_ACCEPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct acceptor;
+struct acceptors;
+struct listener;
+struct node;
+struct socket_peer;
+
+struct acceptors *acceptors_create(struct node *n);
+/* Opens one listener of the configuration. 0 or OE_IO with the reason in *why; *port is the one that was bound. */
+int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, const char **why);
+/* From now on connections are accepted. */
+void acceptors_start(struct acceptors *a);
+/* On the first network loop or when it has ended: closes the listening sockets. */
+void acceptors_close(struct acceptors *a);
+void acceptors_destroy(struct acceptors *a);
+
+const char *acceptor_name(const struct acceptor *a);
+/* A connection that came by this acceptor is gone. Any network loop. */
+void acceptor_closed(struct acceptor *a, const struct socket_peer *peer);
+int acceptors_connections(const struct acceptors *a);
+
+#endif

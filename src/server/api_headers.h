@@ -1,0 +1,18 @@
+/* The generated messages of the APIs in api_list.h. */
+#ifndef OTTLA_SERVER_API_HEADERS_H
+#define OTTLA_SERVER_API_HEADERS_H
+
+#include "api/api_versions.h"
+#include "api/create_partitions.h"
+#include "api/create_topics.h"
+#include "api/delete_records.h"
+#include "api/delete_topics.h"
+#include "api/describe_cluster.h"
+#include "api/fetch.h"
+#include "api/init_producer_id.h"
+#include "api/list_offsets.h"
+#include "api/metadata.h"
+#include "api/offset_for_leader_epoch.h"
+#include "api/produce.h"
+
+#endif

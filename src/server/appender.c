@@ -1,0 +1,39 @@
+#include "server/appender.h"
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "replica/replica.h"
+#include "server/net.h"
+#include "storage/log.h"
+
+void appender_init(struct appender *a, struct net *n) {
+    a->net = n;
+    a->replica = NULL;
+    a->count = 0;
+}
+
+void appender_begin(struct appender *a, struct replica *p) {
+    if (a->replica == p && a->count < APPENDER_SLOTS) return;
+    appender_flush(a);
+    log_lock(p->log);
+    a->replica = p;
+}
+
+void appender_add(struct appender *a, struct append_listener *l) {
+    ASSERT(a->replica && a->count < APPENDER_SLOTS);
+    a->slots[a->count++] = l;
+}
+
+void appender_flush(struct appender *a) {
+    struct replica *p = a->replica;
+    if (!p) return;
+    if (a->count) {
+        int err = log_write(p->log, loop_wall(a->net->loop));
+        bool must_flush = !err && log_flush_needed(p->log);
+        for (int i = 0; i < a->count; i++) a->slots[i]->written(a->slots[i], p, err, must_flush);
+        if (!err && !must_flush) replica_advance(p);
+    }
+    a->replica = NULL;
+    a->count = 0;
+    log_unlock(p->log);
+}

@@ -1,0 +1,114 @@
+/* A list of names travels to the control thread, becomes one CreateTopics request, and is committed like any other. A name that
+ * was asked for twice exists when its second turn comes and is left out there. */
+#include "server/auto_create.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/create_topics.h"
+#include "base/arena.h"
+#include "base/kerr.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "io/clock.h"
+#include "server/control.h"
+#include "server/node.h"
+
+enum { NAMES_MAX = 1000 };
+
+struct auto_create {
+    struct mail mail;
+    struct node *node;
+    struct arena arena;
+    struct create_topics_request in;
+};
+
+bool auto_create_enabled(const struct node *n) { return config_bool(n->config, CFG_AUTO_CREATE_TOPICS_ENABLE); }
+
+struct auto_create *auto_create_begin(struct node *n) {
+    struct auto_create *c = xcalloc(1, sizeof *c);
+    c->node = n;
+    arena_init(&c->arena, 4 << 20);
+    create_topics_request_init(&c->in);
+    return c;
+}
+
+static void set_configs(struct auto_create *c, struct create_topics_request_creatable_topic *t, const char *const pairs[][2], int n) {
+    t->configs = arena_calloc(&c->arena, (size_t)n, sizeof *t->configs);
+    for (int i = 0; t->configs && i < n; i++) {
+        t->configs[i] = (struct create_topics_request_creatable_topic_config){.name = kstr_of(pairs[i][0]), .value = kstr_of(pairs[i][1])};
+        t->configs_n = i + 1;
+    }
+}
+
+/* The coordinators' topics: GroupCoordinatorConfig, TransactionStateManager. */
+static void set_internal(struct auto_create *c, struct create_topics_request_creatable_topic *t) {
+    const struct config *config = c->node->config;
+    bool offsets = kstr_is(t->name, "__consumer_offsets");
+    if (!offsets && !kstr_is(t->name, "__transaction_state")) return;
+    t->num_partitions = (int32_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_NUM_PARTITIONS : CFG_TRANSACTION_STATE_LOG_NUM_PARTITIONS);
+    t->replication_factor =
+        (int16_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_REPLICATION_FACTOR : CFG_TRANSACTION_STATE_LOG_REPLICATION_FACTOR);
+    const char *segment = arena_printf(
+        &c->arena, "%lld",
+        (long long)config_int(config, offsets ? CFG_OFFSETS_TOPIC_SEGMENT_BYTES : CFG_TRANSACTION_STATE_LOG_SEGMENT_BYTES));
+    const char *isr = arena_printf(&c->arena, "%lld", (long long)config_int(config, CFG_TRANSACTION_STATE_LOG_MIN_ISR));
+    const char *const of_offsets[][2] = {{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", segment}};
+    const char *const of_txn[][2] = {{"cleanup.policy", "compact"}, {"compression.type", "uncompressed"}, {"min.insync.replicas", isr},
+                                     {"segment.bytes", segment}, {"unclean.leader.election.enable", "false"}};
+    if (offsets) set_configs(c, t, of_offsets, 3);
+    else set_configs(c, t, of_txn, 5);
+}
+
+void auto_create_add(struct auto_create *c, struct kstr name) {
+    if (c->in.topics_n == NAMES_MAX) return;
+    if (!c->in.topics) c->in.topics = arena_calloc(&c->arena, NAMES_MAX, sizeof *c->in.topics);
+    char *copy = arena_strndup(&c->arena, name.s, (size_t)name.len);
+    if (!c->in.topics || !copy) return;
+    struct create_topics_request_creatable_topic *t = &c->in.topics[c->in.topics_n++];
+    create_topics_request_creatable_topic_init(t);
+    t->name = (struct kstr){copy, name.len};
+    t->num_partitions = (int32_t)config_int(c->node->config, CFG_NUM_PARTITIONS);
+    t->replication_factor = (int16_t)config_int(c->node->config, CFG_DEFAULT_REPLICATION_FACTOR);
+    set_internal(c, t);
+}
+
+static void leave_out_existing(struct auto_create *c, const struct image *image) {
+    int32_t kept = 0;
+    for (int32_t i = 0; i < c->in.topics_n; i++)
+        if (!image_topic_by_name(image, c->in.topics[i].name.s, (size_t)c->in.topics[i].name.len))
+            c->in.topics[kept++] = c->in.topics[i];
+    c->in.topics_n = kept;
+}
+
+static void create(struct mail *m) { /* control thread */
+    struct auto_create *c = (struct auto_create *)m;
+    struct control *control = c->node->control;
+    struct create_topics_response out;
+    struct record_list records;
+    record_list_init(&records);
+    leave_out_existing(c, controller_image(control->controller));
+    if (c->in.topics_n) {
+        struct controller_context x = {.arena = &c->arena, .now_ms = clock_wall_ms()};
+        controller_create_topics(control->controller, &x, &c->in, &out, &records);
+        control_commit(control, &records);
+        for (int32_t i = 0; i < out.topics_n; i++)
+            LOG_INFO("control", "auto-created topic %.*s: %s", out.topics[i].name.len, out.topics[i].name.s,
+                     kerr_name(out.topics[i].error_code));
+    }
+    record_list_free(&records);
+    arena_free(&c->arena);
+    free(c);
+}
+
+void auto_create_submit(struct auto_create *c) {
+    if (!c->in.topics_n) {
+        arena_free(&c->arena);
+        free(c);
+        return;
+    }
+    c->mail.deliver = create;
+    loop_post(c->node->control->loop, &c->mail);
+}

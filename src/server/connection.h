@@ -1,0 +1,41 @@
+/* A client's connection: frames in, answers out, in the order of the requests. Owned by one network loop; its thread only. */
+#ifndef OTTLA_SERVER_CONNECTION_H
+#define OTTLA_SERVER_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/loop.h"
+#include "io/socket.h"
+#include "server/request.h"
+
+struct net;
+struct inbuf;
+struct outpiece;
+struct acceptor;
+
+struct connection {
+    struct loop_fd io;
+    uint32_t interest; /* the loop's events now */
+    struct net *net;
+    struct acceptor *acceptor;
+    struct socket_peer peer;
+    struct inbuf *in; /* NULL: no part of a request is waiting */
+    struct request *first, **last;
+    int in_flight;                         /* requests not answered yet */
+    struct outpiece *out_first, **out_last; /* what the socket did not take */
+    bool closing;                          /* closed at the end of the burst */
+    bool busy;                             /* inside connection_process: finish without draining */
+    struct connection *older, *newer;      /* in net's list by last activity */
+    int64_t active_ms;
+    char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
+};
+
+/* Takes over fd. */
+void connection_open(struct net *n, struct acceptor *from, int fd, const struct socket_peer *peer);
+/* Closes now; waiting requests are cancelled or go on as orphans. `why` NULL: the peer closed, nothing is logged. */
+void connection_close(struct connection *c, const char *why);
+/* A request of this connection is done: sends what is in order (unless a burst is running, which does so at its end). */
+void connection_answer(struct connection *c);
+
+#endif

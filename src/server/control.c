@@ -1,0 +1,199 @@
+/* Before: handlers that change metadata. After: controller (pure), kraft (log), replica/replicas (publisher). */
+#include "server/control.h"
+
+#include <stdlib.h>
+
+#include "api/broker_registration.h"
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "io/clock.h"
+#include "metadata/version.h"
+#include "server/config_hooks.h"
+#include "server/node.h"
+
+enum { CONTROL_STACK = 2 << 20 };
+
+/* What travels to the control thread with a request. */
+struct command {
+    struct mail mail;
+    struct control *control;
+    struct request *request;
+    control_command *run;
+    void (*finish)(struct request *r);
+    int err; /* of the commit */
+};
+
+struct control *control_create(struct node *node) {
+    struct control *c = xcalloc(1, sizeof *c);
+    c->node = node;
+    c->loop = loop_create();
+    return c;
+}
+
+static void arm_tick(struct control *c) {
+    int64_t due = kraft_due_ms(c->kraft), wall = clock_wall_ms();
+    if (due == INT64_MAX) loop_timer_cancel(c->loop, &c->tick);
+    else loop_timer_set(c->loop, &c->tick, clock_mono_ms() + (due > wall ? due - wall : 0));
+}
+
+static void on_tick(struct timer *t) {
+    struct control *c = (struct control *)((char *)t - offsetof(struct control, tick));
+    kraft_tick(c->kraft, clock_wall_ms());
+    arm_tick(c);
+}
+
+static void published(void *arg, const struct image_delta *delta) {
+    struct control *c = arg;
+    node_publish(c->node, delta);
+}
+
+int control_commit(struct control *c, const struct record_list *records) {
+    if (!records->n) return 0;
+    int err = kraft_append(c->kraft, records, clock_wall_ms(), NULL);
+    if (err && err != OE_LIMIT) {
+        LOG_AT(LOG_FATAL, "control", "the metadata log has failed (%s): this node cannot go on", oerr_text(err));
+        exit(1);
+    }
+    if (!err) controller_set_image(c->controller, kraft_image(c->kraft));
+    arm_tick(c);
+    return err;
+}
+
+static void too_large(struct request *r) { request_fail(r, "the change is too large for one metadata batch"); }
+
+static void run_command(struct mail *m) { /* control thread */
+    struct command *k = (struct command *)m;
+    struct record_list records;
+    record_list_init(&records);
+    k->run(k->control, k->request, &records);
+    k->err = control_commit(k->control, &records);
+    record_list_free(&records);
+    request_resume(k->request, k->err ? too_large : k->finish);
+}
+
+void control_submit(struct request *r, control_command *command, void (*finish)(struct request *r)) {
+    struct command *k = request_alloc(r, sizeof *k);
+    *k = (struct command){.mail.deliver = run_command, .control = r->node->control, .request = r, .run = command, .finish = finish};
+    loop_post(k->control->loop, &k->mail);
+}
+
+static void *run(void *arg) {
+    struct control *c = arg;
+    loop_run(c->loop);
+    return NULL;
+}
+
+void control_start(struct control *c) {
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, CONTROL_STACK);
+    int e = pthread_create(&c->thread, &attr, run, c);
+    ASSERT(e == 0);
+    pthread_attr_destroy(&attr);
+    pthread_setname_np(c->thread, "control");
+}
+
+/* ---- the life of the node as a broker --------------------------------------------------------------------------------- */
+
+static struct controller_config controller_settings(struct node *n) {
+    return (struct controller_config){
+        .cluster_id = n->cluster_id,
+        .node_id = n->id,
+        .default_partitions = (int32_t)config_int(n->config, CFG_NUM_PARTITIONS),
+        .default_replication = (int16_t)config_int(n->config, CFG_DEFAULT_REPLICATION_FACTOR),
+        .default_min_isr = (int32_t)config_int(n->config, CFG_MIN_INSYNC_REPLICAS),
+        .delete_topic_enable = config_bool(n->config, CFG_DELETE_TOPIC_ENABLE),
+        .unclean_election = config_bool(n->config, CFG_UNCLEAN_LEADER_ELECTION_ENABLE),
+        .seed = n->seed,
+        .hooks = config_hooks(n),
+    };
+}
+
+int control_open(struct control *c, struct kraft_options *options, char **why) {
+    options->published = published;
+    options->ctx = c;
+    int err = kraft_open(options, clock_wall_ms(), &c->kraft, why);
+    if (err) return err;
+    c->tick.on_due = on_tick;
+    struct controller_config settings = controller_settings(c->node);
+    c->controller = controller_new(&settings, kraft_image(c->kraft));
+    node_set_image(c->node, kraft_image(c->kraft));
+    struct record_list records;
+    record_list_init(&records);
+    controller_activate(c->controller, kraft_in_transaction(c->kraft), kraft_bootstrap(c->kraft), &records);
+    err = control_commit(c, &records);
+    record_list_free(&records);
+    return err;
+}
+
+static void fill_registration(struct control *c, struct arena *a, struct broker_registration_request *in) {
+    struct node *n = c->node;
+    struct random random;
+    random_seed(&random, n->seed);
+    broker_registration_request_init(in);
+    in->broker_id = n->id;
+    in->cluster_id = kstr_of(n->cluster_id);
+    in->incarnation_id = uuid_random(&random);
+    in->rack = kstr_of(config_node(n->config)->rack);
+    in->log_dirs = n->directory_ids;
+    in->log_dirs_n = n->logdirs_n;
+    in->listeners = arena_calloc(a, (size_t)n->endpoints_n, sizeof *in->listeners);
+    for (int i = 0; i < n->endpoints_n; i++)
+        in->listeners[in->listeners_n++] = (struct broker_registration_request_listener){
+            .name = kstr_of(n->endpoints[i].listener), .host = kstr_of(n->endpoints[i].host),
+            .port = (uint16_t)n->endpoints[i].port, .security_protocol = n->endpoints[i].protocol};
+    in->features = arena_calloc(a, (size_t)features_n + 1, sizeof *in->features);
+    in->features[in->features_n++] = (struct broker_registration_request_feature){
+        .name = KSTR(METADATA_VERSION), .min_supported_version = MV_FIRST, .max_supported_version = MV_LATEST};
+    for (int i = 0; i < features_n; i++)
+        if (features[i].latest > 0)
+            in->features[in->features_n++] = (struct broker_registration_request_feature){
+                .name = kstr_of(features[i].name), .max_supported_version = features[i].latest};
+}
+
+int control_register(struct control *c, char **why) {
+    struct arena a;
+    struct record_list records;
+    struct broker_registration_request in;
+    struct broker_registration_response out;
+    arena_init(&a, 1 << 20);
+    record_list_init(&records);
+    fill_registration(c, &a, &in);
+    struct controller_context x = {.arena = &a, .now_ms = clock_wall_ms()};
+    controller_register_broker(c->controller, &x, &in, kraft_end_offset(c->kraft), &out, &records);
+    int err = out.error_code ? OE_INVALID : control_commit(c, &records);
+    if (err) *why = xasprintf("the controller refused this broker: %s", kerr_name(out.error_code));
+    else c->node->broker_epoch = out.broker_epoch;
+    record_list_free(&records);
+    arena_free(&a);
+    return err;
+}
+
+static void broker_state(struct control *c, int16_t (*command)(struct controller *, int32_t, int64_t, struct record_list *)) {
+    struct record_list records;
+    record_list_init(&records);
+    int16_t error = command(c->controller, c->node->id, c->node->broker_epoch, &records);
+    if (error) LOG_WARN("control", "broker %d: %s", c->node->id, kerr_name(error));
+    else control_commit(c, &records);
+    record_list_free(&records);
+}
+
+void control_unfence(struct control *c) { broker_state(c, controller_unfence_broker); }
+
+void control_stop(struct control *c) {
+    loop_stop(c->loop);
+    pthread_join(c->thread, NULL);
+    broker_state(c, controller_begin_shutdown);
+    broker_state(c, controller_fence_broker);
+}
+
+void control_destroy(struct control *c) {
+    if (c->kraft) kraft_close(c->kraft, clock_wall_ms());
+    if (c->controller) controller_free(c->controller);
+    loop_destroy(c->loop);
+    free(c);
+}

@@ -1,0 +1,166 @@
+/* One timer, on the control loop, at the earliest thing that is due; the work itself is one job on a worker at a time. Nothing is
+ * armed while no partition has been written since the last round, so an idle node does not wake up. */
+#include "server/housekeeping.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "io/clock.h"
+#include "io/worker.h"
+#include "replica/replica.h"
+#include "replica/replicas.h"
+#include "server/control.h"
+#include "server/node.h"
+#include "storage/log.h"
+#include "storage/logdir.h"
+
+enum { IDLE_LOG_MS = 10 * 60 * 1000, FIRST_TICK_MS = 1000, LONG_MS = 60 * 60 * 1000 };
+
+struct housekeeping {
+    struct node *node;
+    struct timer timer;
+    struct mail mail;
+    struct job job;
+    _Atomic bool wake_posted;
+    bool running, again, stopping;
+    int64_t next_retention, next_checkpoint, next_tick; /* wall clock; the job's while it runs */
+    int64_t retention_every, checkpoint_every;
+    bool recovering;
+};
+
+/* ---- the work, on a worker -------------------------------------------------------------------------------------------- */
+
+struct collect {
+    struct replica **replicas;
+    size_t n;
+};
+
+static void take(void *arg, struct replica *p) {
+    struct collect *c = arg;
+    c->replicas[c->n++] = replica_ref(p);
+}
+
+/* All replicas, each with a reference. */
+static struct collect all_replicas(struct node *n) {
+    struct collect c = {.replicas = xcalloc((size_t)replicas_count(n->replicas) + 1, sizeof(struct replica *))};
+    replicas_each(n->replicas, take, &c);
+    return c;
+}
+
+static void retention(struct node *n, int64_t now) {
+    struct collect c = all_replicas(n);
+    for (size_t i = 0; i < c.n; i++) {
+        struct replica *p = c.replicas[i];
+        log_lock(p->log);
+        if (!p->deleted && !log_is_offline(p->log) && log_config(p->log)->cleanup_delete) log_retention(p->log, now);
+        if (log_is_open(p->log)) log_expire_producers(p->log, now);
+        log_unlock(p->log);
+        replica_unref(p);
+    }
+    free(c.replicas);
+}
+
+/* flush.ms: the earliest of the next flushes. */
+static int64_t flush_by_time(struct node *n, int64_t now) {
+    int64_t next = INT64_MAX;
+    struct collect c = all_replicas(n);
+    for (size_t i = 0; i < c.n; i++) {
+        struct replica *p = c.replicas[i];
+        log_lock(p->log);
+        int64_t due = log_is_open(p->log) && !p->deleted ? log_flush_due(p->log) : INT64_MAX;
+        log_unlock(p->log);
+        if (due <= now) log_flush(p->log, now);
+        else if (due < next) next = due;
+        replica_unref(p);
+    }
+    free(c.replicas);
+    return next;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void work(struct job *j) {
+    struct housekeeping *h = (struct housekeeping *)((char *)j - offsetof(struct housekeeping, job));
+    struct node *n = h->node;
+    int64_t now = clock_wall_ms();
+    h->next_tick = flush_by_time(n, now);
+    if (now >= h->next_retention) {
+        retention(n, now);
+        h->next_retention = now + h->retention_every;
+    }
+    bool checkpoint = now >= h->next_checkpoint;
+    if (checkpoint) h->next_checkpoint = now + h->checkpoint_every;
+    h->recovering = false;
+    for (int i = 0; i < n->logdirs_n; i++) {
+        if (logdir_is_offline(n->logdirs[i])) continue;
+        h->recovering |= logdir_recover_one(n->logdirs[i], now);
+        if (checkpoint) logdir_checkpoint(n->logdirs[i]);
+        h->next_tick = least(h->next_tick, logdir_tick(n->logdirs[i], now, now - IDLE_LOG_MS));
+    }
+}
+
+/* ---- when; on the control loop ---------------------------------------------------------------------------------------- */
+
+static void arm(struct housekeeping *h) {
+    int64_t now = clock_wall_ms(), due = least(least(h->next_retention, h->next_checkpoint), h->next_tick);
+    if (h->recovering) due = now;
+    int64_t in = due > now ? due - now : 0;
+    loop_timer_set(h->node->control->loop, &h->timer, clock_mono_ms() + (in < LONG_MS ? in : LONG_MS));
+}
+
+static void run(struct housekeeping *h) {
+    if (h->running) {
+        h->again = true;
+        return;
+    }
+    h->running = true;
+    workers_submit(h->node->workers, &h->job);
+}
+
+static void on_done(struct mail *m) {
+    struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, job) - offsetof(struct job, mail));
+    h->running = false;
+    if (h->stopping) return;
+    if (h->again) {
+        h->again = false;
+        run(h);
+    } else arm(h);
+}
+
+static void on_timer(struct timer *t) { run((struct housekeeping *)((char *)t - offsetof(struct housekeeping, timer))); }
+
+static void on_wake(struct mail *m) {
+    struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, mail));
+    atomic_store(&h->wake_posted, false);
+    run(h);
+}
+
+void housekeeping_wake(struct housekeeping *h) {
+    if (!atomic_exchange(&h->wake_posted, true)) loop_post(h->node->control->loop, &h->mail);
+}
+
+struct housekeeping *housekeeping_start(struct node *n) {
+    struct housekeeping *h = xcalloc(1, sizeof *h);
+    int64_t now = clock_wall_ms();
+    h->node = n;
+    h->timer.on_due = on_timer;
+    h->mail.deliver = on_wake;
+    h->job = (struct job){.work = work, .reply_to = n->control->loop, .mail.deliver = on_done};
+    h->retention_every = config_int(n->config, CFG_LOG_RETENTION_CHECK_INTERVAL_MS);
+    h->checkpoint_every = config_int(n->config, CFG_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
+    h->next_retention = now + config_int(n->config, CFG_LOG_INITIAL_TASK_DELAY_MS);
+    h->next_checkpoint = now + h->checkpoint_every;
+    h->next_tick = now + FIRST_TICK_MS;
+    h->recovering = true;
+    arm(h);
+    return h;
+}
+
+void housekeeping_stop(struct housekeeping *h) {
+    h->stopping = true;
+    loop_timer_cancel(h->node->control->loop, &h->timer);
+    free(h);
+}

@@ -1,0 +1,18 @@
+/* What a node does from time to time, on workers: retention (log.retention.check.interval.ms), checkpoints
+ * (log.flush.offset.checkpoint.interval.ms), deletion of files that are due, closing of idle logs, flushes by time (flush.ms),
+ * recovery of logs that nobody has used yet after a crash. Its timers live on the control loop and are only set while there is
+ * something to wait for. */
+#ifndef OTTLA_SERVER_HOUSEKEEPING_H
+#define OTTLA_SERVER_HOUSEKEEPING_H
+
+struct housekeeping;
+struct logdir;
+struct node;
+
+struct housekeeping *housekeeping_start(struct node *n);
+/* Any thread: something was written or deleted: timers that were off because nothing was to be done are set again. */
+void housekeeping_wake(struct housekeeping *h);
+/* After the loops have ended. */
+void housekeeping_stop(struct housekeeping *h);
+
+#endif

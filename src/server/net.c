@@ -1,0 +1,135 @@
+#include "server/net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "io/file.h"
+#include "record/compress.h"
+#include "server/connection.h"
+#include "server/fetch_wait.h"
+#include "server/node.h"
+
+enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20 };
+
+struct request *net_request_new(struct net *n) {
+    struct request *r = n->free_requests;
+    if (r) {
+        n->free_requests = r->next;
+        n->free_count--;
+    } else r = xmalloc(sizeof *r);
+    memset(r, 0, offsetof(struct request, arena));
+    r->net = n;
+    r->node = n->node;
+    r->received_ms = loop_now(n->loop);
+    arena_init_with(&r->arena, r->memory, sizeof r->memory, SIZE_MAX);
+    return r;
+}
+
+void net_request_free(struct net *n, struct request *r) {
+    arena_reset(&r->arena);
+    image_unref(r->image);
+    r->image = NULL;
+    if (n->free_count >= POOLED_REQUESTS) {
+        free(r);
+        return;
+    }
+    r->next = n->free_requests;
+    n->free_requests = r;
+    n->free_count++;
+}
+
+void net_out_reset(struct net *n) {
+    for (int i = 0; i < n->out.splices_n; i++) file_unref(n->out.splices[i].file);
+    if (n->out.end - n->out.buf > KEEP_OUT) {
+        writer_free(&n->out);
+        writer_init(&n->out, OUT_LIMIT);
+    } else writer_reset(&n->out);
+}
+
+void net_burst_end(struct net *n) {
+    appender_flush(&n->appender);
+    for (struct fetch_wait *w; (w = n->woken);) {
+        n->woken = fetch_wait_next_woken(w);
+        fetch_wait_look(w);
+    }
+}
+
+/* connections.max.idle.ms: the list is in order of activity, so only its oldest need be looked at. */
+static void on_idle_timer(struct timer *t) {
+    struct net *n = (struct net *)((char *)t - offsetof(struct net, idle_timer));
+    int64_t limit = n->node->connections_max_idle_ms, now = loop_now(n->loop);
+    for (struct connection *c; (c = n->oldest) && c->active_ms + limit <= now;) {
+        if (!c->first) {
+            connection_close(c, "idle for connections.max.idle.ms");
+            continue;
+        }
+        c->active_ms = now; /* it waits for us; to the end of the list, which is in order again */
+        if (c == n->newest) break;
+        n->oldest = c->newer;
+        n->oldest->older = NULL;
+        c->older = n->newest;
+        c->newer = NULL;
+        n->newest->newer = c;
+        n->newest = c;
+    }
+    if (n->oldest) loop_timer_set(n->loop, t, n->oldest->active_ms + limit + 1);
+}
+
+void net_watch_idle(struct net *n) {
+    if (n->node->connections_max_idle_ms >= 0 && n->oldest && !heap_has(&n->idle_timer.node))
+        loop_timer_set(n->loop, &n->idle_timer, loop_now(n->loop) + n->node->connections_max_idle_ms);
+}
+
+/* What timers and mail set off. */
+static void end_of_iteration(void *arg) { net_burst_end(arg); }
+
+struct net *net_create(struct node *node, int index) {
+    struct net *n = xcalloc(1, sizeof *n);
+    n->loop = loop_create();
+    n->node = node;
+    n->index = index;
+    n->idle_timer.on_due = on_idle_timer;
+    writer_init(&n->out, OUT_LIMIT);
+    appender_init(&n->appender, n);
+    loop_at_end(n->loop, end_of_iteration, n);
+    n->codec = codec_create();
+    return n;
+}
+
+static void *run(void *arg) {
+    struct net *n = arg;
+    fetch_wait_this_thread(n);
+    loop_run(n->loop);
+    while (n->oldest) connection_close(n->oldest, NULL);
+    return NULL;
+}
+
+void net_start(struct net *n) {
+    char name[16];
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, NET_STACK);
+    int e = pthread_create(&n->thread, &attr, run, n);
+    ASSERT(e == 0);
+    pthread_attr_destroy(&attr);
+    snprintf(name, sizeof name, "net-%d", n->index);
+    pthread_setname_np(n->thread, name);
+}
+
+void net_stop(struct net *n) { loop_stop(n->loop); }
+void net_join(struct net *n) { pthread_join(n->thread, NULL); }
+
+void net_destroy(struct net *n) {
+    for (int i = 0; i < n->spare_count; i++) free(n->spare[i]);
+    for (struct request *r = n->free_requests, *next; r; r = next) {
+        next = r->next;
+        free(r);
+    }
+    writer_free(&n->out);
+    codec_destroy(n->codec);
+    loop_destroy(n->loop);
+    free(n);
+}

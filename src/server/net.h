@@ -1,0 +1,55 @@
+/* A network loop: a thread that owns connections and runs their requests. N of them, all alike. */
+#ifndef OTTLA_SERVER_NET_H
+#define OTTLA_SERVER_NET_H
+
+#include <pthread.h>
+
+#include "io/loop.h"
+#include "server/appender.h"
+#include "server/request.h"
+#include "wire/writer.h"
+
+struct codec;
+struct inbuf;
+struct node;
+struct fetch_wait;
+
+/* Input buffers in use are counted against queued.max.request.bytes. */
+enum { INBUF_SIZE = 4 << 20, RECV_SIZE = 256 << 10, POOLED_BUFFERS = 8, POOLED_REQUESTS = 64 };
+
+struct net {
+    struct loop *loop;
+    struct node *node;
+    int index;
+    pthread_t thread;
+    struct appender appender;           /* the produce batches of the running burst */
+    struct writer out;                  /* the answers of the running burst */
+    struct connection *bursting;        /* whose burst is running */
+    struct inbuf *spare[POOLED_BUFFERS];
+    int spare_count;
+    struct request *free_requests;
+    int free_count;
+    struct connection *oldest, *newest; /* by last activity; for connections.max.idle.ms */
+    struct timer idle_timer;
+    int connections;
+    struct codec *codec;                /* for recompression and looking into compressed batches */
+    struct fetch_wait *woken;           /* fetches to look at again at the end of the burst */
+};
+
+/* Arms the timer of connections.max.idle.ms. */
+void net_watch_idle(struct net *n);
+/* The answers were sent or are to be dropped: forgets them and the references to files in them. */
+void net_out_reset(struct net *n);
+struct net *net_create(struct node *node, int index);
+void net_start(struct net *n);
+/* Any thread: closes the connections and ends the thread; net_join waits for it. */
+void net_stop(struct net *n);
+void net_join(struct net *n);
+void net_destroy(struct net *n);
+
+struct request *net_request_new(struct net *n);
+void net_request_free(struct net *n, struct request *r);
+/* The end of a burst: writes what is gathered and looks again at the fetches that it woke. */
+void net_burst_end(struct net *n);
+
+#endif

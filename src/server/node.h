@@ -1,0 +1,79 @@
+/* A node: everything that one `ottla server` process is, made and ended in order. */
+#ifndef OTTLA_SERVER_NODE_H
+#define OTTLA_SERVER_NODE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "metadata/image.h"
+
+struct acceptors;
+struct config;
+struct control;
+struct coordinators;
+struct fetch_sessions;
+struct housekeeping;
+struct image_delta;
+struct log_config;
+struct logdir;
+struct net;
+struct producer_ids;
+struct replicas;
+struct workers;
+
+struct node_endpoint { /* an advertised listener, with the port that was bound */
+    const char *listener, *host;
+    int port;
+    int16_t protocol;
+};
+
+struct node {
+    struct config *config; /* what the node was started with; dynamic values: node_config() */
+    int32_t id;
+    char cluster_id[128];
+    uint64_t seed;
+    /* read often, so taken out of the configuration */
+    int32_t max_request_bytes, fetch_max_bytes;
+    int64_t connections_max_idle_ms;
+    _Atomic int64_t queued_bytes;
+    struct node_endpoint *endpoints;
+    int endpoints_n;
+    struct logdir **logdirs;
+    int logdirs_n;
+    struct uuid *directory_ids; /* one a logdir */
+    struct log_config *default_settings; /* of logs before their topic is known */
+    struct net **nets;
+    int nets_n;
+    struct workers *workers;
+    struct replicas *replicas;
+    struct control *control;
+    struct coordinators *coordinators;
+    struct acceptors *acceptors;
+    struct fetch_sessions *fetch_sessions;
+    struct housekeeping *housekeeping;
+    struct producer_ids *producer_ids;
+    int64_t broker_epoch;
+    pthread_mutex_t image_lock;
+    struct image *image;
+};
+
+struct strbuf;
+
+/* Opens the directories, loads the metadata, listens, serves. NULL with one line in *error; nothing is left running then.
+ * Takes over the caller's reference of config. */
+struct node *node_start(struct config *config, struct strbuf *error);
+/* A clean stop: no new connections, the running requests end, everything is flushed, the directories are marked clean. */
+void node_stop(struct node *n);
+
+/* Any thread: the newest metadata, with a reference (image_unref). */
+struct image *node_image(struct node *n);
+/* Control thread: without telling anyone (at start). Takes its own reference. */
+void node_set_image(struct node *n, struct image *image);
+/* Control thread: a commit changed the metadata. Makes it visible to everyone before it returns. */
+void node_publish(struct node *n, const struct image_delta *delta);
+/* The endpoint of a listener, for answers on connections that came by it; NULL: none is advertised. */
+const struct node_endpoint *node_endpoint(const struct node *n, const char *listener);
+
+#endif
