@@ -43,6 +43,7 @@ struct node {
     struct logdir **logdirs;
     int logdirs_n;
     struct uuid *directory_ids; /* one a logdir */
+    struct uuid metadata_directory_id;
     struct log_config *default_settings; /* of logs before their topic is known */
     struct net **nets;
     int nets_n;

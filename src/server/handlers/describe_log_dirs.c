@@ -1,0 +1,109 @@
+/* DescribeLogDirs: each log directory with its partitions and their sizes, and the disk's. KafkaApis.handleDescribeLogDirsRequest,
+ * ReplicaManager.describeLogDirs. A log that nobody has used since the start is opened to know its size, so it runs on a worker. */
+#include "server/handlers/handlers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/describe_log_dirs.h"
+#include "base/mem.h"
+#include "io/clock.h"
+#include "io/space.h"
+#include "io/worker.h"
+#include "replica/replica.h"
+#include "replica/replicas.h"
+#include "server/node.h"
+#include "storage/log.h"
+#include "storage/logdir.h"
+
+struct describe {
+    struct job job;
+    struct request *request;
+    const struct describe_log_dirs_request *in;
+    struct describe_log_dirs_response out;
+    struct replica **replicas; /* those asked for, with references, neighbours of one topic */
+    size_t n, cap;
+};
+
+static bool asked_for(const struct describe_log_dirs_request *in, const struct replica *p) {
+    if (in->topics_n < 0) return true;
+    for (int32_t t = 0; t < in->topics_n; t++) {
+        if (!kstr_equal(in->topics[t].topic, (struct kstr){p->topic->name, p->topic->name_len})) continue;
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++)
+            if (in->topics[t].partitions[i] == p->index) return true;
+    }
+    return false;
+}
+
+static void take(void *arg, struct replica *p) {
+    struct describe *d = arg;
+    if (!asked_for(d->in, p)) return;
+    if (d->n == d->cap) {
+        d->cap = d->cap ? d->cap * 2 : 64;
+        d->replicas = xrealloc(d->replicas, d->cap * sizeof(struct replica *));
+    }
+    d->replicas[d->n++] = replica_ref(p);
+}
+
+static void fill_partitions(struct describe *d, const struct logdir *dir, struct describe_log_dirs_response_describe_log_dirs_result *o) {
+    const struct replica_topic *last = NULL;
+    struct describe_log_dirs_response_describe_log_dirs_partition *partitions = request_array(d->request, d->n, sizeof *partitions);
+    o->topics = request_array(d->request, d->n, sizeof *o->topics);
+    if (!partitions || !o->topics) return;
+    for (size_t i = 0; i < d->n; i++) {
+        struct replica *p = d->replicas[i];
+        if (log_dir(p->log) != dir) continue;
+        if (p->topic != last) {
+            struct describe_log_dirs_response_describe_log_dirs_topic *t = &o->topics[o->topics_n++];
+            t->name = (struct kstr){p->topic->name, p->topic->name_len};
+            t->partitions = partitions;
+            last = p->topic;
+        }
+        log_lock(p->log);
+        int64_t size = log_open(p->log, clock_wall_ms()) ? 0 : log_size(p->log);
+        log_unlock(p->log);
+        *partitions++ = (struct describe_log_dirs_response_describe_log_dirs_partition){.partition_index = p->index, .partition_size = size};
+        o->topics[o->topics_n - 1].partitions_n++;
+    }
+}
+
+static void work(struct job *j) { /* a worker */
+    struct describe *d = (struct describe *)j;
+    struct node *n = d->request->node;
+    replicas_each(n->replicas, take, d);
+    d->out.results = request_array(d->request, (size_t)n->logdirs_n, sizeof *d->out.results);
+    for (int i = 0; d->out.results && i < n->logdirs_n; i++) {
+        struct describe_log_dirs_response_describe_log_dirs_result *o = &d->out.results[d->out.results_n++];
+        const char *path = logdir_path(n->logdirs[i]);
+        char *absolute = realpath(path, NULL);
+        describe_log_dirs_response_describe_log_dirs_result_init(o);
+        const char *copy = arena_strndup(&d->request->arena, absolute ? absolute : path, strlen(absolute ? absolute : path));
+        o->log_dir = copy ? kstr_of(copy) : KSTR("");
+        free(absolute);
+        if (logdir_is_offline(n->logdirs[i])) {
+            o->error_code = KERR_KAFKA_STORAGE_ERROR;
+            continue;
+        }
+        disk_space(path, &o->total_bytes, &o->usable_bytes);
+        fill_partitions(d, n->logdirs[i], o);
+    }
+    for (size_t i = 0; i < d->n; i++) replica_unref(d->replicas[i]);
+    free(d->replicas);
+}
+
+static void finish(struct request *r) { request_finish(r, &((struct describe *)r->state)->out); }
+
+static void done(struct job *j) {
+    work(j);
+    request_resume(((struct describe *)j)->request, finish);
+}
+
+void handle_describe_log_dirs(struct request *r, const struct describe_log_dirs_request *in) {
+    struct describe *d = request_alloc(r, sizeof *d);
+    describe_log_dirs_response_init(&d->out);
+    d->request = r;
+    d->in = in;
+    d->job.work = done;
+    r->state = d;
+    workers_submit(r->node->workers, &d->job);
+}
