@@ -62,14 +62,14 @@ int32_t log_latest_epoch(const struct log *l); /* -1: none */
 
 /* ---- append ---- */
 struct log_append_args {
-    uint8_t *bytes; /* mutable, the caller's until log_write returns */
+    uint8_t *bytes; /* mutable, the caller's until log_write_queue returns */
     size_t len;
     int32_t leader_epoch;
     enum append_origin origin;
     int64_t now_ms;
     int16_t transaction_version; /* of a marker: 0, 1, 2 */
     bool ignore_size;            /* max.message.bytes does not hold */
-    struct arena *arena;         /* lives until log_write returns */
+    struct arena *arena;         /* lives until log_write_queue returns */
     struct codec *codec;
 };
 
@@ -88,13 +88,13 @@ struct log_append_result {
 };
 
 /* Validates, assigns offsets and queues. 0; OE_INVALID with fault; OE_OFFLINE, OE_IO, OE_NOSPC with FAULT_IO. [locked]
- * The lock is kept from the first append to log_write. When a roll is due or the queue is full it writes what is queued. */
+ * The lock is kept from the first append to log_write_queue. When a roll is due or the queue is full it writes what is queued. */
 int log_append(struct log *l, const struct log_append_args *a, struct log_append_result *r);
 /* As a follower (or Raft) appends: offsets and epochs are in the batches; whole batches of any number. Queues as well. */
 int log_append_follower(struct log *l, const struct log_append_args *a, struct log_append_result *r);
 /* Writes what is queued, then moves the log end. 0 or an error, after which nothing queued counts. [locked] */
-int log_write(struct log *l, int64_t now_ms);
-/* After log_write: must acknowledgements wait for log_flush (flush.messages)? [locked] */
+int log_write_queue(struct log *l, int64_t now_ms);
+/* After log_write_queue: must acknowledgements wait for log_flush (flush.messages)? [locked] */
 bool log_flush_needed(const struct log *l);
 /* When flush.ms asks for the next flush; INT64_MAX: not. [locked] */
 int64_t log_flush_due(const struct log *l);
