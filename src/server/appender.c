@@ -28,7 +28,7 @@ void appender_flush(struct appender *a) {
     struct replica *p = a->replica;
     if (!p) return;
     if (a->count) {
-        int err = log_write(p->log, loop_wall(a->net->loop));
+        int err = log_write_queue(p->log, loop_wall(a->net->loop));
         bool must_flush = !err && log_flush_needed(p->log);
         for (int i = 0; i < a->count; i++) a->slots[i]->written(a->slots[i], p, err, must_flush);
         if (!err && !must_flush) replica_advance(p);
