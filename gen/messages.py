@@ -1,37 +1,45 @@
 #!/usr/bin/env python3
-"""schema/api or schema/records -> C: a header and a source file for each schema file, and the tables that src/wire reads.
+"""schema/api or schema/records -> C: a header and a source file for each schema file; the tables of src/wire.
 
     messages.py api|records SCHEMA_FOLDER OUTPUT_FOLDER
 
-What the functions promise is in src/wire/message.h. One C struct serves all versions of a message; `version` is compared where
-versions differ and nowhere else. Neighbouring fields of fixed size that the same versions have share one bounds check.
-Output files change only when their text does, so that a change in one schema file recompiles one source file.
+What the functions promise is in src/wire/message.h. One C struct serves all versions of a message; `version`
+is compared where versions differ and nowhere else. Neighbouring fields of fixed size that the same versions
+have share one bounds check. Output files change only when their text does, so a change in one schema file
+recompiles one source file.
 """
+
 import os
 import sys
 
 import schema
 from schema import FIXED, LAST, NONE, meet
 
-RUN_MAX = 128
-C_TYPES = {"bool": "bool", "int8": "int8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
-           "uint32": "uint32_t", "int64": "int64_t", "float64": "double", "uuid": "struct uuid", "string": "struct kstr",
-           "bytes": "struct kbytes", "records": "struct krecords"}
-SHORT = {"bool": "bool", "int8": "i8", "int16": "i16", "uint16": "u16", "int32": "i32", "uint32": "u32", "int64": "i64",
-         "float64": "f64", "uuid": "uuid"}
-GET = {"bool": "{p}[{o}] != 0", "int8": "(int8_t){p}[{o}]", "float64": "get_f64({p} + {o})", "uuid": "get_uuid({p} + {o})"}
-PUT = {"bool": "{p}[{o}] = {v}", "int8": "{p}[{o}] = (uint8_t){v}"}
-KEYWORDS = {"default", "register", "int", "long", "short", "char", "double", "bool", "auto", "break", "case", "const",
-            "continue", "do", "else", "enum", "extern", "for", "goto", "if", "inline", "return", "signed", "sizeof",
-            "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while"}
+RUN_MAX = 128  # bytes of one bounds check: READER_RUN_MAX and WRITER_RUN_MAX of src/wire
+WIDTH = 110
+C_TYPES = {
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{"bool": "bool", "float64": "double", "uuid": "struct uuid"},
+    **{"string": "struct kstr", "bytes": "struct kbytes", "records": "struct krecords"},
+}
+SHORT = {
+    t: t.replace("uint", "u").replace("int", "i").replace("float", "f") for t in FIXED
+}  # read_i32, put_f64
+GET = {"bool": "{p}[{o}] != 0", "int8": "(int8_t){p}[{o}]", "float64": "get_f64({p} + {o})"}
+PUT = {"bool": "{p}[{o}] = {v};", "int8": "{p}[{o}] = (uint8_t){v};"}
+KEYWORDS = set(
+    "auto bool break case char const continue default do double else enum extern float for goto if inline int"
+    " long register return short signed sizeof static struct switch typedef union unsigned void while".split()
+)
 
 
 class CField:
-    """A field as the generator uses it: its names in C, and when it is there, within the versions of its struct."""
+    """A field as the generator uses it: its name in C, and when it is there in the versions of its struct."""
 
     def __init__(self, message, owner, field):
+        where = f"{message.name}.{field.name}"
         if field.tag is not None and field.tagged != field.versions:
-            raise schema.Error(f"{message.name}.{field.name}: a field that is tagged in some versions only is not supported")
+            raise schema.Error(f"{where}: a field that is tagged in some versions only is not supported")
         self.field, self.message, self.owner = field, message, owner
         self.name = schema.snake(field.name)
         if self.name in KEYWORDS:
@@ -43,42 +51,41 @@ class CField:
         self.struct = struct_name(message, field.of) if field.of else None
         self.fixed = FIXED.get(field.type) if not field.array else None
         if self.pointer and meet(field.nullable, self.when) != self.when:
-            raise schema.Error(f"{message.name}.{field.name}: a struct that is nullable in some versions only")
+            raise schema.Error(f"{where}: a struct that is nullable in some versions only is not supported")
         if field.default not in ("", "null") and field.type not in FIXED:
-            raise schema.Error(f"{message.name}.{field.name}: default {field.default} is not supported")
+            raise schema.Error(f"{where}: default {field.default} is not supported")
 
     @property
     def default(self):
         """The default as a number; for what has a length: -1 null, 0 empty."""
+        words = {"": 0, "null": -1, "true": 1, "false": 0}
         text = self.field.default
-        return {"": 0, "null": -1, "true": 1, "false": 0}.get(text) if text in ("", "null", "true", "false") else int(text, 0)
+        return words[text] if text in words else int(text, 0)
 
     @property
     def default_c(self):
         if self.type == "bool" and not self.array:
             return "true" if self.default else "false"
-        return "INT64_MAX" if self.default == 2**63 - 1 else "INT32_MIN" if self.default == -2**31 else str(self.default)
+        return {2**63 - 1: "INT64_MAX", -(2**31): "INT32_MIN"}.get(self.default, str(self.default))
 
     def shared_default(self):
         """Name of the constant that a nullable struct with a default that is not null points to."""
         return f"{struct_name(self.message, self.owner)}_{self.name}_default"
 
     def range_test(self, versions):
-        """The C condition for `version` to be in versions, given that the struct is there; "" always, None never."""
+        """C for: `version`, which is one that has the field, is in versions."""
         both = meet(versions, self.when)
-        if both == NONE:
-            return None
-        return test(both, self.when)
+        return "false" if both == NONE else test(both, self.when) or "true"
 
     @property
     def nullable_c(self):
-        return {"": "true", None: "false"}.get(self.range_test(self.field.nullable), self.range_test(self.field.nullable))
+        return self.range_test(self.field.nullable)
 
     @property
     def flexible_c(self):
         flexible = self.message.flexible if self.field.flexible is None else self.field.flexible
         answer = self.range_test(flexible)
-        return {"": "true", None: "false"}.get(answer, "flexible")
+        return answer if answer in ("true", "false") else "flexible"
 
 
 def struct_name(message, struct):
@@ -134,14 +141,17 @@ def least_element(f):
     return least
 
 
-# --- the header ---------------------------------------------------------------------------------------------------------------
+# --- the header ---
+
 
 def versions_text(f):
     low, high = f.field.versions
     text = f"{low}+" if high == LAST else str(low) if low == high else f"{low}-{high}"
     nullable = meet(f.field.nullable, f.when)
-    return text + (", nullable" if nullable == f.when else f", nullable {nullable[0]}-{nullable[1]}" if nullable != NONE else "") \
-        + (f", default {f.field.default}" if f.field.default else "") + (f", tag {f.tag}" if f.tag is not None else "")
+    if nullable != NONE:
+        text += ", nullable" if nullable == f.when else f", nullable {nullable[0]}-{nullable[1]}"
+    text += f", default {f.field.default}" if f.field.default else ""
+    return text + (f", tag {f.tag}" if f.tag is not None else "")
 
 
 def declare_struct(message, struct):
@@ -159,25 +169,36 @@ def declare_struct(message, struct):
 
 def header(stem, messages):
     guard = f"OTTLA_{stem.upper().replace('/', '_')}_GENERATED_H"
-    out = [f"/* From schema/{stem} by gen/messages.py. The functions' contract is in wire/message.h. */",
-           f"#ifndef {guard}", f"#define {guard}", "", '#include "wire/message.h"', ""]
-    kinds = [m for m in messages if m.kind in ("record", "key")]
-    if kinds:
+    numbered = [m for m in messages if m.kind in ("record", "key")]
+    out = f"""\
+/* From schema/{stem} by gen/messages.py. The functions' contract is in wire/message.h. */
+#ifndef {guard}
+#define {guard}
+
+#include "wire/message.h"
+""".split("\n")
+    if numbered:
         family = os.path.basename(stem)
-        out += [f"enum {family}_type {{"]
-        out += [f"    {family.upper()}_{constant(m)} = {m.type}," for m in kinds] + ["};", ""]
+        rows = [f"    {family.upper()}_{constant(m)} = {m.type}," for m in numbered]
+        out += [f"enum {family}_type {{", *rows, "};", ""]
     for m in messages:
-        name = struct_name(m, m)
-        out += [f"/* {m.name}: versions {m.versions[0]} to {m.versions[1]}"
-                + (f", flexible from {m.flexible[0]}" if m.flexible != NONE else "") + ". */"]
-        out += [line for s in [*m.structs, m] for line in [*declare_struct(m, s), ""]]
-        out += [f"void {struct_name(m, s)}_init(struct {struct_name(m, s)} *x);" for s in [*m.structs, m]]
-        out += [f"int {name}_decode(struct {name} *x, struct reader *r, int16_t version, struct arena *a);",
-                f"int {name}_encode(const struct {name} *x, struct writer *w, int16_t version);",
-                f"size_t {name}_size(const struct {name} *x, int16_t version);",
-                f"void {name}_json(const struct {name} *x, struct strbuf *out, int16_t version);",
-                f"extern const struct message {name}_message;", ""]
+        out += declare_message(m)
     return out + ["#endif"]
+
+
+def declare_message(message):
+    name, structs = struct_name(message, message), [*message.structs, message]
+    flexible = f", flexible from {message.flexible[0]}" if message.flexible != NONE else ""
+    out = [f"/* {message.name}: versions {message.versions[0]} to {message.versions[1]}{flexible}. */"]
+    out += [line for s in structs for line in [*declare_struct(message, s), ""]]
+    out += [f"void {struct_name(message, s)}_init(struct {struct_name(message, s)} *x);" for s in structs]
+    return out + f"""\
+int {name}_decode(struct {name} *x, struct reader *r, int16_t version, struct arena *a);
+int {name}_encode(const struct {name} *x, struct writer *w, int16_t version);
+size_t {name}_size(const struct {name} *x, int16_t version);
+void {name}_json(const struct {name} *x, struct strbuf *out, int16_t version);
+extern const struct message {name}_message;
+""".split("\n")
 
 
 def constant(message):
@@ -188,7 +209,8 @@ def constant(message):
     return name
 
 
-# --- the source ---------------------------------------------------------------------------------------------------------------
+# --- the source ---
+
 
 def grouped(pieces):
     """Joins neighbouring (condition, lines, else lines) of the same condition and writes their ifs."""
@@ -211,12 +233,13 @@ def indent(lines):
 
 
 def runs(fields):
-    """Splits the untagged fields into lists: fixed-size neighbours of the same versions together, all others alone."""
+    """Splits fields into lists: fixed-size neighbours of the same versions together, all others alone."""
     out = []
     for f in fields:
-        last = out[-1] if out else None
-        if last and f.fixed and last[-1].fixed and f.when == last[-1].when and sum(g.fixed for g in last) + f.fixed <= RUN_MAX:
-            last.append(f)
+        run = out[-1] if out else []
+        joins = run and f.fixed and run[-1].fixed and f.when == run[-1].when
+        if joins and sum(g.fixed for g in run) + f.fixed <= RUN_MAX:
+            run.append(f)
         else:
             out.append([f])
     return out
@@ -246,7 +269,8 @@ def set_default(f):
     if f.array:
         return [f"x->{f.name} = NULL;", f"x->{f.name}_n = {f.default};"]
     if f.pointer:
-        return [f"x->{f.name} = NULL;" if f.default else f"x->{f.name} = (struct {f.struct} *)&{f.shared_default()};"]
+        value = "NULL" if f.default else f"(struct {f.struct} *)&{f.shared_default()}"
+        return [f"x->{f.name} = {value};"]
     if f.of:
         return [f"{f.struct}_init(&x->{f.name});"]
     if f.type == "uuid":
@@ -277,8 +301,8 @@ def read_fields(fields):
     if len(fields) > 1:
         out, offset = [f"p = read_run(r, {sum(f.fixed for f in fields)});"], 0
         for f in fields:
-            get = GET.get(f.type, f"get_{SHORT[f.type]}({{p}} + {{o}})").format(p="p", o=offset).replace(" + 0)", ")")
-            out.append(f"x->{f.name} = {get};")
+            get = GET.get(f.type, f"get_{SHORT[f.type]}({{p}} + {{o}})").format(p="p", o=offset)
+            out.append(f"x->{f.name} = {get};".replace("p + 0)", "p)"))
             offset += f.fixed
         return out
     if f.fixed:
@@ -286,8 +310,10 @@ def read_fields(fields):
     if f.array:
         return read_array(f)
     if f.pointer:
-        return [f"x->{f.name} = read_present(r) ? read_array(r, a, 1, sizeof *x->{f.name}) : NULL;",
-                f"if (x->{f.name}) {f.struct}_read(x->{f.name}, r, version, a);"]
+        return [
+            f"x->{f.name} = read_present(r) ? read_array(r, a, 1, sizeof *x->{f.name}) : NULL;",
+            f"if (x->{f.name}) {f.struct}_read(x->{f.name}, r, version, a);",
+        ]
     if f.of:
         return [f"{f.struct}_read(&x->{f.name}, r, version, a);"]
     return [f"x->{f.name} = read_{f.type}(r, {f.flexible_c}, {f.nullable_c});"]
@@ -297,17 +323,23 @@ def read_array(f):
     out = [f"x->{f.name}_n = read_count(r, {f.flexible_c}, {f.nullable_c}, {least_element(f)});"]
     if f.type in FIXED:
         return out + [f"x->{f.name} = read_{SHORT[f.type]}s(r, a, x->{f.name}_n);"]
-    element = f"{f.struct}_read(&x->{f.name}[i], r, version, a)" if f.of else \
-        f"x->{f.name}[i] = read_{f.type}(r, {f.flexible_c}, false)"
-    return out + [f"x->{f.name} = read_array(r, a, x->{f.name}_n, sizeof *x->{f.name});",
-                  f"for (int32_t i = 0; i < x->{f.name}_n && !r->err; i++) {element};"]
+    element = (
+        f"{f.struct}_read(&x->{f.name}[i], r, version, a)"
+        if f.of
+        else f"x->{f.name}[i] = read_{f.type}(r, {f.flexible_c}, false)"
+    )
+    return out + [
+        f"x->{f.name} = read_array(r, a, x->{f.name}_n, sizeof *x->{f.name});",
+        f"for (int32_t i = 0; i < x->{f.name}_n && !r->err; i++) {element};",
+    ]
 
 
 def read_tags(message, struct, tagged):
-    """The lines that read the section of tagged fields, and those that give all of them their defaults."""
+    """The lines that read the section of tagged fields."""
     if not tagged:
         return ["read_no_tags(r);"]
-    out = ["for (uint32_t n = read_uvarint(r), tag; n && !r->err; n--) {", "    const uint8_t *end = read_tag(r, &tag);"]
+    out = ["for (uint32_t n = read_uvarint(r), tag; n && !r->err; n--) {"]
+    out += ["    const uint8_t *end = read_tag(r, &tag);"]
     cases = []
     for f in sorted(tagged, key=lambda f: f.tag):
         condition = test(f.when, meet(message.flexible, struct.versions))
@@ -339,16 +371,31 @@ def reader(message, struct):
     name, flexible = struct_name(message, struct), flexible_test(message, struct)
     fields = fields_of(message, struct)
     tagged = [f for f in fields if f.tag is not None]
-    body = grouped([(test(run[0].when, struct.versions), read_fields(run), [s for f in run for s in set_default(f)])
-                    for run in runs([f for f in fields if f.tag is None])])
-    body += [line for f in tagged for line in set_default(f)]
-    if flexible != "false":
-        tags = read_tags(message, struct, tagged)
-        body += tags if flexible == "true" else \
-            ["if (flexible) read_no_tags(r);"] if not tagged else branch("flexible", tags, [])
+    body = []
+    for run in runs([f for f in fields if f.tag is None]):
+        body.append(
+            (test(run[0].when, struct.versions), read_fields(run), [s for f in run for s in set_default(f)])
+        )
+    body = grouped(body) + [line for f in tagged for line in set_default(f)]
+    body += under_flexible(flexible, read_tags(message, struct, tagged))
     body = prologue(message, struct, body, "const uint8_t") + body
-    return [f"static void {name}_read(struct {name} *x, struct reader *r, int16_t version, struct arena *a) {{",
-            *indent(body), "}"]
+    head = f"static void {name}_read(struct {name} *x, struct reader *r, int16_t version, struct arena *a) {{"
+    return [head, *indent(body), "}"]
+
+
+def under_flexible(flexible, lines):
+    """Lines for the versions that have tagged fields; flexible as flexible_test() says."""
+    if flexible != "flexible":
+        return lines if flexible == "true" else []
+    return [f"if (flexible) {lines[0]}"] if len(lines) == 1 else branch("flexible", lines, [])
+
+
+def put(f, offset):
+    """The C line that puts a field of fixed size behind p."""
+    line = PUT.get(f.type, f"put_{SHORT[f.type]}({{p}} + {{o}}, {{v}});").format(
+        p="p", o=offset, v=f"x->{f.name}"
+    )
+    return line.replace("p + 0,", "p,")
 
 
 def write_fields(fields):
@@ -356,8 +403,7 @@ def write_fields(fields):
     if len(fields) > 1:
         out, offset = [f"p = write_run(w, {sum(f.fixed for f in fields)});"], 0
         for f in fields:
-            put = PUT.get(f.type, f"put_{SHORT[f.type]}({{p}} + {{o}}, {{v}})")
-            out.append(put.format(p="p", o=offset, v=f"x->{f.name}").replace(" + 0,", ",") + ";")
+            out.append(put(f, offset))
             offset += f.fixed
         return out
     if f.fixed:
@@ -365,10 +411,12 @@ def write_fields(fields):
     if f.array:
         return write_array(f)
     if f.pointer:
-        return [f"write_i8(w, x->{f.name} ? 1 : -1);", f"if (x->{f.name}) {f.struct}_write(x->{f.name}, w, version);"]
+        body = f"if (x->{f.name}) {f.struct}_write(x->{f.name}, w, version);"
+        return [f"write_i8(w, x->{f.name} ? 1 : -1);", body]
     if f.of:
         return [f"{f.struct}_write(&x->{f.name}, w, version);"]
-    return [f"write_{f.type}(w, {'&' if f.type == 'records' else ''}x->{f.name}, {f.flexible_c}, {f.nullable_c});"]
+    value = f"&x->{f.name}" if f.type == "records" else f"x->{f.name}"
+    return [f"write_{f.type}(w, {value}, {f.flexible_c}, {f.nullable_c});"]
 
 
 def write_array(f):
@@ -378,12 +426,17 @@ def write_array(f):
         return out + [f"if (x->{f.name}_n > 0) write_raw(w, x->{f.name}, (size_t)x->{f.name}_n{size});"]
     if f.type in FIXED:
         return out + [f"write_{SHORT[f.type]}s(w, x->{f.name}, x->{f.name}_n);"]
-    element = f"{f.struct}_write(&x->{f.name}[i], w, version)" if f.of else \
-        f"write_{f.type}(w, x->{f.name}[i], {f.flexible_c}, false)"
+    element = (
+        f"{f.struct}_write(&x->{f.name}[i], w, version)"
+        if f.of
+        else f"write_{f.type}(w, x->{f.name}[i], {f.flexible_c}, false)"
+    )
     return out + [f"for (int32_t i = 0; i < x->{f.name}_n; i++) {element};"]
 
 
 def write_tags(message, struct, tagged):
+    if not tagged:
+        return ["write_i8(w, 0);"]
     out, count = [], []
     for f in sorted(tagged, key=lambda f: f.tag):
         condition = test(f.when, meet(message.flexible, struct.versions))
@@ -393,9 +446,7 @@ def write_tags(message, struct, tagged):
     out.append(f"write_uvarint(w, {' + '.join(f'(uint32_t){h}' for h in count)});")
     for f in sorted(tagged, key=lambda f: f.tag):
         if f.fixed:
-            body = [f"p = write_run(w, {f.fixed + 2});", f"p[0] = {f.tag};", f"p[1] = {f.fixed};"]
-            put = PUT.get(f.type, f"put_{SHORT[f.type]}({{p}} + {{o}}, {{v}})")
-            body.append(put.format(p="p", o=2, v=f"x->{f.name}") + ";")
+            body = [f"p = write_run(w, {f.fixed + 2});", f"p[0] = {f.tag};", f"p[1] = {f.fixed};", put(f, 2)]
         else:
             body = [f"size_t at = write_tag(w, {f.tag});", *write_fields([f]), "write_tag_end(w, at);"]
         out += branch(f"has_{f.name}", body, [])
@@ -406,19 +457,18 @@ def writer(message, struct):
     name, flexible = struct_name(message, struct), flexible_test(message, struct)
     fields = fields_of(message, struct)
     tagged = [f for f in fields if f.tag is not None]
-    body = grouped([(test(run[0].when, struct.versions), write_fields(run), [])
-                    for run in runs([f for f in fields if f.tag is None])])
-    if flexible != "false":
-        tags = write_tags(message, struct, tagged) if tagged else ["write_i8(w, 0);"]
-        body += tags if flexible == "true" else ["if (flexible) write_i8(w, 0);"] if not tagged else branch("flexible", tags, [])
+    parts = runs([f for f in fields if f.tag is None])
+    body = grouped([(test(run[0].when, struct.versions), write_fields(run), []) for run in parts])
+    body += under_flexible(flexible, write_tags(message, struct, tagged))
     body = prologue(message, struct, body, "uint8_t") + body
-    return [f"static void {name}_write(const struct {name} *x, struct writer *w, int16_t version) {{", *indent(body), "}"]
+    head = f"static void {name}_write(const struct {name} *x, struct writer *w, int16_t version) {{"
+    return [head, *indent(body), "}"]
 
 
 def is_default(message, struct):
     name = struct_name(message, struct)
-    tests = [not_default(f) for f in fields_of(message, struct)]
-    return [f"static bool {name}_is_default(const struct {name} *x) {{", f"    return !({' || '.join(tests)});", "}"]
+    tests = " || ".join(not_default(f) for f in fields_of(message, struct))
+    return [f"static bool {name}_is_default(const struct {name} *x) {{", f"    return !({tests});", "}"]
 
 
 def compared_structs(message):
@@ -430,6 +480,7 @@ def compared_structs(message):
         for f in fields_of(message, struct):
             if f.of and not f.array:
                 want(f.of)
+
     for struct in [*message.structs, message]:
         for f in fields_of(message, struct):
             if f.of and not f.array and f.tag is not None and not (f.pointer and f.default):
@@ -440,51 +491,68 @@ def compared_structs(message):
 def shape(message, struct):
     name, rows = struct_name(message, struct), []
     for f in fields_of(message, struct):
-        parts = [f'.name = "{f.field.name}"', f".type = FIELD_{'STRUCT' if f.of else f.type.upper()}"]
-        parts += [f".offset = offsetof(struct {name}, {f.name})"]
-        parts += [f".count = offsetof(struct {name}, {f.name}_n)", ".array = true"] if f.array else []
-        parts += [f".of = &{f.struct}_shape"] if f.of else []
-        parts += [f".first = {f.when[0]}", f".last = {f.when[1]}"]
-        parts += [f".value = {f.default_c}"] if f.default else []
-        parts += [".pointer = true"] if f.pointer else []
-        parts += [".tagged = true"] if f.tag is not None else []
-        rows.append("    {" + ", ".join(parts) + "},")
-    fields, n = f"{name}_fields", len(rows)
+        row = f'{{.name = "{f.field.name}", .type = FIELD_{"STRUCT" if f.of else f.type.upper()}'
+        row += f", .offset = offsetof(struct {name}, {f.name})"
+        row += f", .count = offsetof(struct {name}, {f.name}_n), .array = true" if f.array else ""
+        row += f", .of = &{f.struct}_shape" if f.of else ""
+        row += f", .first = {f.when[0]}, .last = {f.when[1]}"
+        row += f", .value = {f.default_c}" if f.default else ""
+        row += ", .pointer = true" if f.pointer else ""
+        row += ", .tagged = true" if f.tag is not None else ""
+        rows.append(f"    {row}}},")
+    fields = f"{name}_fields" if rows else "NULL"
     out = [f"static const struct field {fields}[] = {{", *rows, "};"] if rows else []
-    return out + [f"static const struct shape {name}_shape = {{\"{struct.name}\", {fields if rows else 'NULL'}, {n}, "
-                  f"sizeof(struct {name})}};"]
+    out += [f"static const struct shape {name}_shape = {{"]
+    return out + [f'    "{struct.name}", {fields}, {len(rows)}, sizeof(struct {name})}};']
 
 
 def first_flexible(message):
     return message.flexible[0] if message.flexible != NONE else "INT16_MAX"
 
 
-def any_functions(message):
-    """The functions of struct message: the same with untyped pointers, and the row itself."""
-    name, (first, last) = struct_name(message, message), message.versions
-    number = -1 if message.type is None else message.type
-    return [f"static void any_{name}_init(void *x) {{ {name}_init(x); }}",
-            f"static int any_{name}_decode(void *x, struct reader *r, int16_t version, struct arena *a) {{",
-            f"    return {name}_decode(x, r, version, a);", "}",
-            f"static int any_{name}_encode(const void *x, struct writer *w, int16_t version) {{",
-            f"    return {name}_encode(x, w, version);", "}", "",
-            f"const struct message {name}_message = {{",
-            f'    .name = "{message.name}", .family = "{message.file}", .kind = MESSAGE_{message.kind.upper()}, .type = {number},',
-            f"    .first = {first}, .last = {last}, .flexible = {first_flexible(message)}, .shape = &{name}_shape,",
-            f"    .init = any_{name}_init, .decode = any_{name}_decode, .encode = any_{name}_encode,", "};"]
-
-
 def public_functions(message):
     name, (first, last) = struct_name(message, message), message.versions
-    check = f"    if (version < {first} || version > {last}) return OE_UNSUPPORTED;"
-    return [f"int {name}_decode(struct {name} *x, struct reader *r, int16_t version, struct arena *a) {{", check,
-            f"    {name}_read(x, r, version, a);", "    return r->err;", "}", "",
-            f"int {name}_encode(const struct {name} *x, struct writer *w, int16_t version) {{", check,
-            f"    {name}_write(x, w, version);", "    return w->err;", "}", "",
-            f"size_t {name}_size(const struct {name} *x, int16_t version) {{", "    struct writer w;",
-            "    writer_init_counting(&w);", f"    {name}_write(x, &w, version);", "    return writer_total(&w);", "}", "",
-            f"void {name}_json(const struct {name} *x, struct strbuf *out, int16_t version) {{",
-            f"    shape_json(&{name}_shape, x, out, version);", "}"]
+    check = f"if (version < {first} || version > {last}) return OE_UNSUPPORTED;"
+    number = -1 if message.type is None else message.type
+    return f"""\
+int {name}_decode(struct {name} *x, struct reader *r, int16_t version, struct arena *a) {{
+    {check}
+    {name}_read(x, r, version, a);
+    return r->err;
+}}
+
+int {name}_encode(const struct {name} *x, struct writer *w, int16_t version) {{
+    {check}
+    {name}_write(x, w, version);
+    return w->err;
+}}
+
+size_t {name}_size(const struct {name} *x, int16_t version) {{
+    struct writer w;
+    writer_init_counting(&w);
+    {name}_write(x, &w, version);
+    return writer_total(&w);
+}}
+
+void {name}_json(const struct {name} *x, struct strbuf *out, int16_t version) {{
+    shape_json(&{name}_shape, x, out, version);
+}}
+
+static void any_{name}_init(void *x) {{ {name}_init(x); }}
+static int any_{name}_decode(void *x, struct reader *r, int16_t version, struct arena *a) {{
+    return {name}_decode(x, r, version, a);
+}}
+static int any_{name}_encode(const void *x, struct writer *w, int16_t version) {{
+    return {name}_encode(x, w, version);
+}}
+
+const struct message {name}_message = {{
+    .name = "{message.name}", .family = "{message.file}",
+    .kind = MESSAGE_{message.kind.upper()}, .type = {number},
+    .first = {first}, .last = {last}, .flexible = {first_flexible(message)}, .shape = &{name}_shape,
+    .init = any_{name}_init, .decode = any_{name}_decode, .encode = any_{name}_encode,
+}};
+""".split("\n")
 
 
 def init_functions(message):
@@ -495,8 +563,12 @@ def init_functions(message):
             if f.pointer and not f.default:
                 inner = ", ".join(initializers(message, f.of)) or "0"
                 out += [f"static const struct {f.struct} {f.shared_default()} = {{{inner}}};"]
-        out += [f"void {name}_init(struct {name} *x) {{",
-                f"    *x = (struct {name}){{{', '.join(initializers(message, struct)) or '0'}}};", "}", ""]
+        out += [
+            f"void {name}_init(struct {name} *x) {{",
+            f"    *x = (struct {name}){{{', '.join(initializers(message, struct)) or '0'}}};",
+            "}",
+            "",
+        ]
     return out
 
 
@@ -505,47 +577,74 @@ def source(stem, messages):
     for m in messages:
         structs = [*m.structs, m]
         out += init_functions(m)
-        for make, which in ((reader, structs), (is_default, compared_structs(m)), (writer, structs), (shape, structs)):
+        for make in (reader, is_default, writer, shape):
+            which = compared_structs(m) if make is is_default else structs
             out += [line for s in which for line in [*make(m, s), ""]]
-        out += [*public_functions(m), "", *any_functions(m), ""]
+        out += public_functions(m)
     return out
 
 
-# --- tables -------------------------------------------------------------------------------------------------------------------
+# --- tables ---
+
 
 def api_tables(files):
-    apis = sorted({m.api.key: m.api for ms in files.values() for m in ms if m.api}.values(), key=lambda a: a.key)
-    keys = ["/* From schema/api by gen/messages.py. */", "#ifndef OTTLA_API_KEYS_H", "#define OTTLA_API_KEYS_H", "",
-            "enum api_key {"] + [f"    API_{schema.snake(a.name).upper()} = {a.key}," for a in apis]
-    keys += [f"    API_KEY_LAST = {apis[-1].key}", "};", "", "#endif"]
-    rows = []
-    for a in apis:
-        first, last = a.request.versions
-        if a.request.versions != a.response.versions or a.request.flexible != a.response.flexible:
-            raise schema.Error(f"{a.name}: request and response have different versions")
-        listeners = " | ".join(f"API_{s.upper()}" for s in a.listeners) or "0"
-        both = [f"&{struct_name(m, m)}_message" if last >= first else "NULL" for m in (a.request, a.response)]
-        rows.append(f'    {{API_{schema.snake(a.name).upper()}, "{a.name}", {first}, {last}, {last - a.unstable}, {first_flexible(a.request)}, '
-                    f"{listeners}, {both[0]}, {both[1]}}},")
-    return keys, ["/* From schema/api by gen/messages.py. */", '#include "wire/api.h"',
-                  *[f'#include "api/{f}.h"' for f in files], "", "const struct api apis[] = {", *rows, "};",
-                  f"const int apis_n = {len(rows)};"]
+    found = {m.api.key: m.api for ms in files.values() for m in ms if m.api}
+    apis = [found[key] for key in sorted(found)]
+    keys = [f"    API_{schema.snake(a.name).upper()} = {a.key}," for a in apis]
+    keys_h = [
+        "/* From schema/api by gen/messages.py. */",
+        "#ifndef OTTLA_API_KEYS_H",
+        "#define OTTLA_API_KEYS_H",
+        "",
+    ]
+    keys_h += ["enum api_key {", *keys, f"    API_KEY_LAST = {apis[-1].key}", "};", "", "#endif"]
+    table = ["/* From schema/api by gen/messages.py. */", '#include "wire/api.h"']
+    table += [f'#include "api/{f}.h"' for f in files] + ["", "const struct api apis[] = {"]
+    return keys_h, [*table, *map(api_row, apis), "};", f"const int apis_n = {len(apis)};"]
+
+
+def api_row(api):
+    (first, last), key = api.request.versions, f"API_{schema.snake(api.name).upper()}"
+    if api.request.versions != api.response.versions or api.request.flexible != api.response.flexible:
+        raise schema.Error(f"{api.name}: request and response have different versions")
+    numbers = f"{first}, {last}, {last - api.unstable}, {first_flexible(api.request)}"
+    listeners = " | ".join(f"API_{s.upper()}" for s in api.listeners) or "0"
+    both = [f"&{struct_name(m, m)}_message" if last >= first else "NULL" for m in (api.request, api.response)]
+    return f'    {{{key}, "{api.name}", {numbers}, {listeners}, {both[0]}, {both[1]}}},'
 
 
 def message_table(folder):
     """All messages of both folders; folder is schema/."""
-    kinds = ["record", "key", "value"]
-    found = [m for part in ("api", "records") for m in schema.load(os.path.join(folder, part)) if m.versions != NONE]
-    found.sort(key=lambda m: (m.type if m.api else 1000, "" if m.api else m.file, m.type if m.type is not None else -1,
-                              kinds.index(m.kind) if m.kind in kinds else 0))
-    names = [f"{struct_name(m, m)}_message" for m in found]
-    return ["/* From schema/ by gen/messages.py. */", '#include "wire/message.h"', "",
-            *[f"extern const struct message {n};" for n in names], "", "const struct message *const messages[] = {",
-            *[f"    &{n}," for n in names], "};", f"const int messages_n = {len(names)};"]
+    kinds = ["request", "response", "header", "data", "record", "key", "value"]
+
+    def order(m):
+        number = -1 if m.type is None else m.type
+        return (0, number, m.kind, "") if m.api else (1, m.file, number, kinds.index(m.kind))
+
+    found = [m for part in ("api", "records") for m in schema.load(os.path.join(folder, part))]
+    names = [f"{struct_name(m, m)}_message" for m in sorted(found, key=order) if m.versions != NONE]
+    out = ["/* From schema/ by gen/messages.py. */", '#include "wire/message.h"', ""]
+    out += [f"extern const struct message {n};" for n in names]
+    out += ["", "const struct message *const messages[] = {", *[f"    &{n}," for n in names], "};"]
+    return out + [f"const int messages_n = {len(names)};"]
+
+
+def wrapped(line):
+    """A long line broken behind a comma or beside an operator, the rest indented by eight more."""
+    out, margin = [], " " * (len(line) - len(line.lstrip()) + 8)
+    while len(line) > WIDTH:
+        breaks = ((", ", 1), ("++) ", 3), (" && ", 0), (" || ", 0), (" = ", 2), ("(", 1))
+        found = [line.rfind(text, len(margin), WIDTH) + kept for text, kept in breaks]
+        at = next((at for at in found if at > len(margin)), 0)
+        if not at:
+            break
+        out, line = out + [line[:at]], margin + line[at:].lstrip()
+    return out + [line]
 
 
 def write(folder, name, lines):
-    path, text = os.path.join(folder, name), "\n".join(lines) + "\n"
+    path = os.path.join(folder, name)
+    text = "\n".join(part for line in lines for part in wrapped(line)) + "\n"
     try:
         with open(path, encoding="utf-8") as f:
             if f.read() == text:

@@ -1,24 +1,37 @@
-"""Reads schema/api and schema/records into Python objects. The notation, one thing a line, nesting by two spaces:
+"""Reads schema/api and schema/records into Python objects. The notation, one thing a line:
 
-    api KEY NAME [listeners=a,b] [unstable]      the request and response below belong to this API; `unstable`: its last
-                                                 version is not advertised
+    api KEY NAME [listeners=a,b] [unstable]     the request and response below belong to this API; `unstable`:
+                                                its last version is not advertised
     request|response VERSIONS [flexible=VERSIONS]
-    header|data NAME VERSIONS [flexible=...]     a message that is found by its name
-    record|key|value TYPE NAME VERSIONS [...]    a record that is found by its family (file), kind and type number
-      FIELD TYPE [VERSIONS] [null[=VERSIONS]] [default=X] [tag=N] [tagged=VERSIONS] [flexible=VERSIONS] [entity=X]
-        FIELD ...                                the fields of the struct that the line above names as its type
-      struct NAME [VERSIONS]                     a struct that several fields of this message use
+    header|data NAME VERSIONS [flexible=...]    a message that is found by its name
+    record|key|value TYPE NAME VERSIONS [...]   a record that is found by its family (the file), kind and type
+      FIELD TYPE [VERSIONS] [null[=VERSIONS]] [default=X] [tag=N] [tagged=VERSIONS] [flexible=VERSIONS]
+            [entity=X]                          all in one line
+        FIELD ...                               the fields of the struct that the line above names as its type
+      struct NAME [VERSIONS]                    a struct that several fields of this message use
 
-VERSIONS is `3`, `3-5`, `3+` or `none`. Left out, a field's are `0+`; `null` and `tagged` without versions are the field's own.
-TYPE is bool, int8..int64, uint16, uint32, float64, uuid, string, bytes, records, a struct, or [] and one of these.
-`flexible` of a field overrules the message's. A field without `default` begins as zero, false or empty.
+Nesting is by two spaces. VERSIONS is `3`, `3-5`, `3+` or `none`. Left out, a field's are `0+`; `null` and
+`tagged` without versions are the field's own. TYPE is bool, int8..int64, uint16, uint32, float64, uuid,
+string, bytes, records, a struct, or [] and one of these. `flexible` of a field overrules the message's.
+A field without `default` begins as zero, false or empty.
 """
+
 import os
 import re
 
 LAST = 32767  # the largest version: what `3+` ends with
 NONE = (0, -1)
-FIXED = {"bool": 1, "int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "float64": 8, "uuid": 16}
+FIXED = {
+    "bool": 1,
+    "int8": 1,
+    "int16": 2,
+    "uint16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "int64": 8,
+    "float64": 8,
+    "uuid": 16,
+}
 PRIMITIVE = set(FIXED) | {"string", "bytes", "records"}
 
 
@@ -27,7 +40,7 @@ class Error(Exception):
 
 
 class Field:
-    """One field. type is a key of PRIMITIVE or a struct's name; of is that Struct, else None. Ranges are (first, last)."""
+    """type is in PRIMITIVE or a struct's name; of is that Struct, else None. Ranges are (first, last)."""
 
     def __init__(self, name, kind, versions=(0, LAST)):
         self.name, self.versions = name, versions
@@ -46,11 +59,13 @@ class Field:
 class Struct:
     def __init__(self, name, versions, fields=None):
         self.name, self.versions, self.fields = name, versions, fields if fields is not None else []
+        self.uses = []  # of a struct that several fields use: their versions
 
 
 class Message(Struct):
-    """kind: request, response, header, data, record, key, value. type: the API key or record type, None for header and data.
-    file: the base name of its schema file, for records the family. structs: every struct used, innermost first."""
+    """kind: request, response, header, data, record, key, value. type: the API key or record type, None for
+    header and data. file: its schema file, for records the family. structs: all it uses, innermost first.
+    """
 
     def __init__(self, name, kind, number, versions, flexible, file):
         super().__init__(name, versions)
@@ -116,7 +131,7 @@ def parse_field(words):
 
 
 def resolve(message, fields, versions):
-    """Joins fields with their structs, gathers message.structs, and narrows each struct's versions to its uses."""
+    """Joins fields with their structs, gathers message.structs, narrows a struct's versions to its uses."""
     names = {s.name: s for s in message.common}
     for field in fields:
         used = meet(versions, field.versions)
@@ -126,9 +141,10 @@ def resolve(message, fields, versions):
             if field.type not in names:
                 raise Error(f"{message.name}.{field.name}: there is no type {field.type}")
             field.of = names[field.type]
-            field.of.uses = getattr(field.of, "uses", []) + [used]
-            used = (min(u[0] for u in field.of.uses if u != NONE), max(u[1] for u in field.of.uses)) if used != NONE else NONE
-            field.of.versions = used if used != NONE else field.of.versions
+            field.of.uses += [used] if used != NONE else []
+            if used != NONE:
+                used = min(u[0] for u in field.of.uses), max(u[1] for u in field.of.uses)
+                field.of.versions = used
         if field.of:
             resolve(message, field.of.fields, used)
             if field.of not in message.structs:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares schema/ with the reference's jars, field by field: every message file, the error codes, the header versions.
+"""Compares schema/ with the reference's jars, field by field: messages, error codes, header versions.
 
-The jars are in $KAFKA_REF_HOME/libs or ~/.cache/kafka-reference/libs; without them the test is skipped. With a new release of
-Kafka there, what this prints is the list of changes to make in schema/."""
+The jars are in $KAFKA_REF_HOME/libs or ~/.cache/kafka-reference/libs; without them the test is skipped. With
+a new release of Kafka there, what this prints is the list of changes to make in schema/."""
+
 import glob
 import json
 import os
@@ -62,12 +63,16 @@ def versions_of(text):
 
 
 def compare_fields(diff, where, ours, reference, structs):
-    diff.compare(where, "the list of fields", [f.name for f in ours], [lower_first(f["name"]) for f in reference])
+    diff.compare(
+        where, "the list of fields", [f.name for f in ours], [lower_first(f["name"]) for f in reference]
+    )
     for our, their in zip(ours, reference):
         at = f"{where}.{our.name}"
         tagged = versions_of(their.get("taggedVersions"))
         diff.compare(at, "type", ("[]" if our.array else "") + our.type, their["type"])
-        diff.compare(at, "versions", our.versions, versions_of(their["versions"]) if "versions" in their else tagged)
+        diff.compare(
+            at, "versions", our.versions, versions_of(their["versions"]) if "versions" in their else tagged
+        )
         diff.compare(at, "nullable", our.nullable, versions_of(their.get("nullableVersions")))
         diff.compare(at, "default", our.default, default_of(their))
         diff.compare(at, "tag", our.tag, their.get("tag"))
@@ -116,8 +121,12 @@ def our_errors():
 
 def compare_facts(diff, ours, jars):
     """What only the reference's code knows; needs Java."""
-    printed = subprocess.run(["java", "-cp", ":".join(jars), os.path.join(here, "PrintFacts.java")], check=True,
-                             stdout=subprocess.PIPE, encoding="utf-8").stdout
+    printed = subprocess.run(
+        ["java", "-cp", ":".join(jars), os.path.join(here, "PrintFacts.java")],
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ).stdout
     apis = {m.type: m for m in ours.values() if m.kind == "request"}
     errors, seen = dict(our_errors()), set()
     for line in printed.splitlines():
