@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""schema/configs/{broker,topic,group,client-metrics} -> the ids and tables of config/, and docs/configuration.md.
+"""schema/configs/{broker,topic,group,client-metrics} -> ids and tables of config/, and docs/configuration.md.
 
 usage: configs.py ids  SOURCE... TARGET    enum cfg_id, tcfg_id, gcfg_id, mcfg_id (config/def.h)
        configs.py rows SOURCE... TARGET    the tables of struct config_def (config/def.c)
@@ -16,7 +16,8 @@ TYPES = ["BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST", "CLASS",
 MODES = ["read-only", "cluster", "broker", "dynamic"]
 FLAGS = ["internal", "dynamic-only"]
 IMPORTANCE = ["high", "medium", "low"]
-NAMED_CHECKS = ["non-empty", "non-null", "gzip-level", "throttled-replicas", "share-reset", "voters", "bootstrap-servers"]
+NAMED_CHECKS = ["non-empty", "non-null", "gzip-level", "throttled-replicas", "share-reset", "voters",
+                "bootstrap-servers"]
 NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 
 
@@ -29,8 +30,8 @@ class Key:
         self.required = default == "required"
         self.default = None if default in ("null", "required") else "" if default == '""' else default
         self.check_text = check[0] if check else ""
-        if len(check) > 1 or self.type not in TYPES or self.importance not in IMPORTANCE or self.mode not in MODES \
-                or not set(self.flags) <= set(FLAGS):
+        if len(check) > 1 or self.type not in TYPES or self.importance not in IMPORTANCE \
+                or self.mode not in MODES or not set(self.flags) <= set(FLAGS):
             raise ValueError("a word that is not known")
         self.check, self.low, self.high, self.choices = parse_check(self.check_text)
         self.synonyms = []  # (name, factor)
@@ -113,17 +114,19 @@ def write_rows(sections, out):
         p = PREFIX[section].lower()
         for i, key in enumerate(keys):
             if key.choices:
-                out.write(f"static const char *const {p}_choices_{i}[] = {{{', '.join(map(c_text, key.choices))}, NULL}};\n")
+                texts = ", ".join(map(c_text, key.choices))
+                out.write(f"static const char *const {p}_choices_{i}[] = {{{texts}, NULL}};\n")
             if key.synonyms:
                 for name, _ in key.synonyms:
                     if name not in broker:
                         sys.exit(f"{section}: {key.name}: no broker key is called {name}")
-                rows = ", ".join(f"{{{broker[name].id('broker')}, {factor}}}" for name, factor in key.synonyms)
-                out.write(f"static const struct config_same {p}_same_{i}[] = {{{rows}}};\n")
+                same = ", ".join(f"{{{broker[name].id('broker')}, {factor}}}" for name, factor in key.synonyms)
+                out.write(f"static const struct config_same {p}_same_{i}[] = {{{same}}};\n")
         out.write(f"static const struct config_def {p}_defs[] = {{\n")
         for i, key in enumerate(keys):
-            fields = [f".name = {c_text(key.name)}", f".fallback = {c_text(key.default)}", f".doc = {c_text(key.doc)}",
-                      f".type = CONFIG_TYPE_{key.type}", f".importance = CONFIG_IMPORTANCE_{key.importance.upper()}",
+            fields = [f".name = {c_text(key.name)}", f".fallback = {c_text(key.default)}",
+                      f".doc = {c_text(key.doc)}", f".type = CONFIG_TYPE_{key.type}",
+                      f".importance = CONFIG_IMPORTANCE_{key.importance.upper()}",
                       f".mode = CONFIG_MODE_{key.mode.upper().replace('-', '_')}", f".check = CHECK_{key.check}"]
             if key.low:
                 fields.append(f".low = {key.low}, .has_low = true")
@@ -140,19 +143,28 @@ def write_rows(sections, out):
         out.write("};\n")
 
 
-MODE_TEXT = {"read-only": "restart", "cluster": "at run time, for all brokers or one", "broker": "at run time, one broker"}
+MODE_TEXT = {"read-only": "restart", "cluster": "at run time, for all brokers or one",
+             "broker": "at run time, one broker"}
 INTRO = """# Configuration
 
-Made from `schema/configs` by `gen/configs.py`; do not edit. Names, types and defaults are those of Apache Kafka 4.3.1.
-A broker key goes into `server.properties` or `--override key=value`; `ottla config` shows and changes what can change at run time.
+Made from `schema/configs` by `gen/configs.py`; do not edit. Names, types and defaults are those of
+Apache Kafka 4.3.1. A broker key goes into `server.properties` or `--override key=value`; `ottla config` shows all
+and changes what can change at run time.
 """
-TITLES = {"broker": "Broker and node", "topic": "Topics", "group": "Groups", "client-metrics": "Client metrics subscriptions"}
+TITLES = {"broker": "Broker and node", "topic": "Topics", "group": "Groups",
+          "client-metrics": "Client metrics subscriptions"}
 
 
 def allowed(key):
     if key.check == "RANGE":
         return f"at least {key.low}" if not key.high else f"{key.low} to {key.high}"
     return ", ".join(f"`{c}`" for c in key.choices)
+
+
+def default_text(key):
+    if key.required:
+        return "required"
+    return "no default" if key.default is None else f"default `{key.default}`" if key.default else "default empty"
 
 
 def write_docs(sections, out):
@@ -162,8 +174,7 @@ def write_docs(sections, out):
         for key in keys:
             if "internal" in key.flags:
                 continue
-            default = "required" if key.required else "none" if key.default is None else f"`{key.default}`" if key.default else "empty"
-            facts = [key.type.lower(), f"default {default}"]
+            facts = [key.type.lower(), default_text(key)]
             if allowed(key):
                 facts.append(allowed(key))
             if section == "broker":
