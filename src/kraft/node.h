@@ -20,11 +20,14 @@
 #include <stdint.h>
 
 struct fs;
+struct logdir;
 struct kraft;
 
 struct kraft_options {
     struct fs *fs;
-    const char *dir; /* metadata.log.dir, or the first of log.dirs */
+    struct logdir *logdir; /* that of dir, borrowed; NULL: it is opened and closed here (metadata.log.dir is
+                              no log.dir) */
+    const char *dir;       /* metadata.log.dir, or the first of log.dirs */
     const char *cluster_id;
     int32_t node_id;
     struct uuid directory_id; /* of dir, from its meta.properties */

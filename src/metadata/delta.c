@@ -76,6 +76,10 @@ struct image_delta *delta_begin(struct image *base) {
 
 bool delta_in_transaction(const struct image_delta *d) { return d->after->in_transaction >= 0; }
 
+struct image *delta_committed(const struct image_delta *d) {
+    return delta_in_transaction(d) ? d->state->kept : d->after;
+}
+
 static int begin_transaction(struct image_delta *d, int64_t offset) {
     struct delta_state *s = d->state;
     if (delta_in_transaction(d)) return OE_CORRUPT;

@@ -45,6 +45,8 @@ struct image_delta *delta_begin(struct image *base); /* takes its own reference 
  * must be dropped. */
 int delta_replay(struct image_delta *d, const void *record, size_t len, int64_t offset, int32_t epoch);
 bool delta_in_transaction(const struct image_delta *d);
+/* What of it is committed: `after`, or within a transaction the image where that began. Borrowed. */
+struct image *delta_committed(const struct image_delta *d);
 /* Fills in the lists of changes; `after` is now immutable. timestamp_ms: of the last batch. */
 void delta_finish(struct image_delta *d, int64_t timestamp_ms);
 /* Frees the delta and its references; an image that is wanted longer is image_ref'd before. */
