@@ -23,12 +23,15 @@ static void next_line(struct reader *r) {
     r->line++;
 }
 
-/* Steps to the first byte of the next logical line. */
+/* Steps to the first byte of the next logical line. A backslash alone on a line is no line either. */
 static void skip_to_content(struct reader *r) {
     while (r->at < r->end) {
         if (is_space(*r->at)) {
             r->at++;
         } else if (is_end_of_line(*r->at)) {
+            next_line(r);
+        } else if (*r->at == '\\' && r->at + 1 < r->end && is_end_of_line(r->at[1])) {
+            r->at++;
             next_line(r);
         } else if (*r->at == '#' || *r->at == '!') {
             while (r->at < r->end && !is_end_of_line(*r->at)) r->at++;

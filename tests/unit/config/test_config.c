@@ -56,6 +56,7 @@ static void properties_syntax(void **state) {
     expect_properties("x=\\ud83d!\ny=\xc3\xa9\n", "1|x|\xef\xbf\xbd!\n2|y|\xc3\xa9\n");
     expect_properties("a=1\nb=2\na=3\n", "3|a|3\n2|b|2\n");
     expect_properties("# comment \\\na=1\n", "2|a|1\n"); /* a comment does not continue */
+    expect_properties("\\\n# no line yet\n \\\n\na=1", "5|a|1\n");
     expect_properties("a=1\\", "1|a|1\n");
     expect_properties("k\\\n  ey=v", "1|key|v\n");
     expect_properties("k\\\n =v", "1|k|v\n");
