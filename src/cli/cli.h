@@ -1,5 +1,6 @@
-/* The command line: `ottla VERB …`. A verb is a function that gets its own arguments (argv[0] is the verb) and returns the
- * exit status. Results go to stdout; what went wrong goes to stderr in one line: what, where, what to do. */
+/* The command line: `ottla VERB …`. A verb is a function that gets its own arguments (argv[0] is the verb)
+ * and returns the exit status. Results go to stdout; what went wrong goes to stderr in one line: what, where,
+ * what to do. */
 #ifndef OTTLA_CLI_CLI_H
 #define OTTLA_CLI_CLI_H
 

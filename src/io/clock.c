@@ -1,6 +1,7 @@
 #include "io/clock.h"
 
 #include <sys/random.h>
+#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,4 +23,9 @@ uint64_t clock_entropy(void) {
     uint64_t x;
     if (getrandom(&x, sizeof x, 0) == (ssize_t)sizeof x) return x;
     return (uint64_t)clock_mono_ns() ^ (uint64_t)getpid() << 32;
+}
+
+void clock_sleep_ms(int ms) {
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    while (nanosleep(&t, &t) && errno == EINTR) {}
 }
