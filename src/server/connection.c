@@ -95,11 +95,29 @@ static int make_room(struct connection *c, size_t need) {
     return 0;
 }
 
+/* A buffer that stays with its connection between bursts is a queued request's. */
+static void count_in(struct net *n, struct inbuf *b) {
+    if (b->counted) return;
+    b->counted = true;
+    atomic_fetch_add(&n->node->queued_bytes, (int64_t)b->cap);
+}
+
+/* queued.max.request.bytes is reached: no connection begins another request until some of them are done. Those that have begun
+ * go on, else none would ever be done. */
+static bool must_queue(const struct connection *c) {
+    const struct node *n = c->net->node;
+    return n->queued_max_bytes > 0 && !c->in && atomic_load(&n->queued_bytes) >= n->queued_max_bytes;
+}
+
 /* After a burst: no buffer for nothing, a small one for a small part. */
 static void give_back(struct connection *c) {
     struct inbuf *b = c->in;
     size_t left = b->to - b->from;
-    if (left > SMALL_PART || b->cap < SMALL_PART) return;
+    if (b->cap < SMALL_PART) return;
+    if (left > SMALL_PART) {
+        count_in(c->net, b);
+        return;
+    }
     struct inbuf *small = NULL;
     if (left) {
         small = malloc(sizeof *small + left);
@@ -350,6 +368,12 @@ static void on_events(struct loop_fd *f, uint32_t events) {
         loop_change(n->loop, &c->io, 0);
         return;
     }
+    if (must_queue(c)) {
+        c->interest = 0;
+        loop_change(n->loop, &c->io, 0);
+        net_retry_later(n, c);
+        return;
+    }
     touch(c);
     if (receive(c)) {
         connection_close(c, NULL);
@@ -376,8 +400,14 @@ void connection_open(struct net *n, struct acceptor *from, int fd, const struct 
     if (loop_add(n->loop, &c->io, LOOP_READ)) connection_close(c, "epoll failed");
 }
 
+void connection_retry(struct connection *c) {
+    c->retry_listed = false;
+    if (!muted(c)) update_interest(c);
+}
+
 static void forget(struct connection *c) {
     struct net *n = c->net;
+    if (c->retry_listed) net_retry_forget(n, c);
     if (c->older) c->older->newer = c->newer;
     else n->oldest = c->newer;
     if (c->newer) c->newer->older = c->older;

@@ -26,6 +26,8 @@ struct connection {
     struct outpiece *out_first, **out_last; /* what the socket did not take */
     bool closing;                          /* closed at the end of the burst */
     bool busy;                             /* inside connection_process: finish without draining */
+    bool retry_listed;                     /* waits for queued.max.request.bytes, in net's list */
+    struct connection *next_retry;
     struct connection *older, *newer;      /* in net's list by last activity */
     int64_t active_ms;
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
@@ -35,6 +37,8 @@ struct connection {
 void connection_open(struct net *n, struct acceptor *from, int fd, const struct socket_peer *peer);
 /* Closes now; waiting requests are cancelled or go on as orphans. `why` NULL: the peer closed, nothing is logged. */
 void connection_close(struct connection *c, const char *why);
+/* It may read again after net_retry_later. */
+void connection_retry(struct connection *c);
 /* A request of this connection is done: sends what is in order (unless a burst is running, which does so at its end). */
 void connection_answer(struct connection *c);
 

@@ -12,7 +12,7 @@
 #include "server/fetch_wait.h"
 #include "server/node.h"
 
-enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20 };
+enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20, RETRY_MS = 10 };
 
 struct request *net_request_new(struct net *n) {
     struct request *r = n->free_requests;
@@ -78,6 +78,33 @@ static void on_idle_timer(struct timer *t) {
     if (n->oldest) loop_timer_set(n->loop, t, n->oldest->active_ms + limit + 1);
 }
 
+static void on_retry_timer(struct timer *t) {
+    struct net *n = (struct net *)((char *)t - offsetof(struct net, retry_timer));
+    struct connection *c = n->retry;
+    n->retry = NULL;
+    while (c) {
+        struct connection *next = c->next_retry;
+        connection_retry(c);
+        c = next;
+    }
+}
+
+void net_retry_later(struct net *n, struct connection *c) {
+    ASSERT(!c->retry_listed);
+    c->retry_listed = true;
+    c->next_retry = n->retry;
+    n->retry = c;
+    if (!heap_has(&n->retry_timer.node)) loop_timer_set(n->loop, &n->retry_timer, loop_now(n->loop) + RETRY_MS);
+}
+
+void net_retry_forget(struct net *n, struct connection *c) {
+    for (struct connection **p = &n->retry; *p; p = &(*p)->next_retry)
+        if (*p == c) {
+            *p = c->next_retry;
+            return;
+        }
+}
+
 void net_watch_idle(struct net *n) {
     if (n->node->connections_max_idle_ms >= 0 && n->oldest && !heap_has(&n->idle_timer.node))
         loop_timer_set(n->loop, &n->idle_timer, loop_now(n->loop) + n->node->connections_max_idle_ms);
@@ -92,6 +119,7 @@ struct net *net_create(struct node *node, int index) {
     n->node = node;
     n->index = index;
     n->idle_timer.on_due = on_idle_timer;
+    n->retry_timer.on_due = on_retry_timer;
     writer_init(&n->out, OUT_LIMIT);
     appender_init(&n->appender, n);
     loop_at_end(n->loop, end_of_iteration, n);

@@ -31,11 +31,16 @@ struct net {
     int free_count;
     struct connection *oldest, *newest; /* by last activity; for connections.max.idle.ms */
     struct timer idle_timer;
+    struct connection *retry;           /* read nothing while too many bytes are queued */
+    struct timer retry_timer;
     int connections;
     struct codec *codec;                /* for recompression and looking into compressed batches */
     struct fetch_wait *woken;           /* fetches to look at again at the end of the burst */
 };
 
+/* The connection reads again after a moment (queued.max.request.bytes). */
+void net_retry_later(struct net *n, struct connection *c);
+void net_retry_forget(struct net *n, struct connection *c);
 /* Arms the timer of connections.max.idle.ms. */
 void net_watch_idle(struct net *n);
 /* The answers were sent or are to be dropped: forgets them and the references to files in them. */

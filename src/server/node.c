@@ -343,6 +343,7 @@ static void make_parts(struct node *n) {
     n->max_request_bytes = (int32_t)config_int(c, CFG_SOCKET_REQUEST_MAX_BYTES);
     n->fetch_max_bytes = (int32_t)config_int(c, CFG_FETCH_MAX_BYTES);
     n->connections_max_idle_ms = config_int(c, CFG_CONNECTIONS_MAX_IDLE_MS);
+    n->queued_max_bytes = config_int(c, CFG_QUEUED_MAX_REQUEST_BYTES);
     n->workers = workers_create(WORKERS);
     n->fetch_sessions = fetch_sessions_create((int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS), 120000, n->seed);
     n->control = control_create(n);

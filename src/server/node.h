@@ -37,6 +37,7 @@ struct node {
     /* read often, so taken out of the configuration */
     int32_t max_request_bytes, fetch_max_bytes;
     int64_t connections_max_idle_ms;
+    int64_t queued_max_bytes; /* queued.max.request.bytes; −1: no limit */
     _Atomic int64_t queued_bytes;
     struct node_endpoint *endpoints;
     int endpoints_n;
