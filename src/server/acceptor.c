@@ -67,10 +67,12 @@ int acceptors_connections(const struct acceptors *a) { return atomic_load(&a->co
 
 /* max.connections.per.ip.overrides: "host:count,…" */
 static int limit_of(const struct node *n, const char *host) {
-    struct config_list overrides = config_list(n->config, CFG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
+    const char *p = config_string(n->config, CFG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
     size_t len = strlen(host);
-    for (int i = 0; i < overrides.n; i++)
-        if (!strncmp(overrides.items[i], host, len) && overrides.items[i][len] == ':') return atoi(overrides.items[i] + len + 1);
+    for (; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        while (*p == ' ') p++;
+        if (!strncmp(p, host, len) && p[len] == ':') return (int)strtol(p + len + 1, NULL, 10);
+    }
     return (int)config_int(n->config, CFG_MAX_CONNECTIONS_PER_IP);
 }
 
