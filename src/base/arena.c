@@ -16,7 +16,7 @@ struct arena_block {
 void arena_init_with(struct arena *a, void *memory, size_t size, size_t limit) {
     ASSERT(((uintptr_t)memory & 7) == 0);
     *a = (struct arena){.at = memory, .first = memory, .first_size = size & ~(size_t)7, .limit = limit};
-    a->end = a->at + a->first_size;
+    a->end = memory ? a->at + a->first_size : NULL;
 }
 
 void arena_init(struct arena *a, size_t limit) { arena_init_with(a, NULL, 0, limit); }
@@ -46,7 +46,7 @@ void arena_reset(struct arena *a) {
     a->blocks = NULL;
     a->used = 0;
     a->at = a->first;
-    a->end = a->first + a->first_size;
+    a->end = a->first ? a->first + a->first_size : NULL;
 }
 
 void arena_free(struct arena *a) {

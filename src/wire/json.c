@@ -163,7 +163,8 @@ static bool is_record_data(const struct field *f, const void *x) {
 void shape_json(const struct shape *s, const void *x, struct strbuf *out, int16_t version) {
     const char *separator = "";
     strbuf_adds(out, "{");
-    for (const struct field *f = s->fields; f < s->fields + s->n; f++) {
+    for (int i = 0; i < s->n; i++) {
+        const struct field *f = &s->fields[i];
         if (version < f->first || version > f->last || (f->tagged && field_is_default(f, x))) continue;
         strbuf_addf(out, "%s\"%s%s\":", separator, f->name, is_record_data(f, x) ? "SizeInBytes" : "");
         add_field(f, x, out, version);

@@ -25,8 +25,9 @@ struct reader {
 enum { READER_RUN_MAX = 128 };                     /* the most bytes of one read_run */
 extern const uint8_t reader_zeros[READER_RUN_MAX]; /* what a failed read_run gives */
 
+/* p may be NULL when n is 0. */
 static inline struct reader reader_of(const void *p, size_t n) {
-    return (struct reader){.p = p, .end = (const uint8_t *)p + n};
+    return (struct reader){.p = p, .end = n ? (const uint8_t *)p + n : p};
 }
 static inline size_t reader_left(const struct reader *r) { return (size_t)(r->end - r->p); }
 

@@ -9,7 +9,7 @@ enum { FIRST_SIZE = 512 };
 void writer_init_with(struct writer *w, void *memory, size_t size, size_t limit) {
     uint8_t *m = memory;
     if (size > limit) size = limit;
-    *w = (struct writer){.p = m, .end = m + size, .buf = m, .given = m, .limit = limit};
+    *w = (struct writer){.p = m, .end = m ? m + size : NULL, .buf = m, .given = m, .limit = limit};
 }
 
 void writer_init(struct writer *w, size_t limit) { writer_init_with(w, NULL, 0, limit); }

@@ -10,7 +10,7 @@ static int decode(const struct message *m, int16_t version, const void *bytes, s
     *x = arena_alloc(a, m->shape->size);
     ASSERT(*x);
     int err = m->decode(*x, &r, version, a);
-    ASSERT(err <= 0 && r.p <= r.end && r.end == (const uint8_t *)bytes + n);
+    ASSERT(err <= 0 && r.p <= r.end && reader_left(&r) <= n);
     return err;
 }
 
