@@ -55,7 +55,7 @@ int client_metrics_find(const char *name) { return find(mcfg_defs, MCFG_COUNT, n
 void config_double_text(double d, char *to) {
     char digits[32];
     if (isnan(d) || isinf(d)) {
-        strcpy(to, isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
+        snprintf(to, 10, "%s", isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
         return;
     }
     for (int precision = 0; precision <= 17; precision++) {
@@ -63,7 +63,7 @@ void config_double_text(double d, char *to) {
         if (strtod(digits, NULL) == d) break;
     }
     char *e = strchr(digits, 'e');
-    int exponent = atoi(e + 1);
+    int exponent = (int)strtol(e + 1, NULL, 10);
     bool negative = digits[0] == '-';
     *e = 0;
     char mantissa[32]; /* the digits alone */
@@ -74,7 +74,7 @@ void config_double_text(double d, char *to) {
     mantissa[n] = 0;
     if (negative) *to++ = '-';
     if (d == 0) {
-        strcpy(to, "0.0");
+        memcpy(to, "0.0", 4);
     } else if (exponent >= -3 && exponent < 7) {
         for (int i = exponent < 0 ? exponent : 0; i <= exponent || i < n; i++) {
             *to++ = i < 0 || i >= n ? '0' : mantissa[i];
@@ -83,7 +83,7 @@ void config_double_text(double d, char *to) {
         if (to[-1] == '.') *to++ = '0';
         *to = 0;
     } else {
-        sprintf(to, "%c.%sE%d", mantissa[0], n > 1 ? mantissa + 1 : "0", exponent);
+        snprintf(to, 34, "%c.%.17sE%d", mantissa[0], n > 1 ? mantissa + 1 : "0", exponent);
     }
 }
 

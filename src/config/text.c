@@ -85,7 +85,9 @@ const char *text_join(struct arena *a, struct config_list list) {
     char *text = text_alloc(a, length), *p = text;
     for (int32_t i = 0; i < list.n; i++) {
         if (i) *p++ = ',';
-        p = stpcpy(p, list.items[i]);
+        size_t n = strlen(list.items[i]);
+        memcpy(p, list.items[i], n);
+        p += n;
     }
     *p = 0;
     return text;

@@ -185,7 +185,9 @@ static void change_partition(struct election *e, struct record_list *records) {
         record_add_partition_change(records, mv_partition_version(e->image->metadata_version), &rec);
 }
 
-static int32_t config_int(const char *text, int32_t otherwise) { return text ? atoi(text) : otherwise; }
+static int32_t config_int(const char *text, int32_t otherwise) {
+    return text ? (int32_t)strtol(text, NULL, 10) : otherwise;
+}
 
 static bool concerns(const struct election *e, const struct partition *p) {
     if (e->add != NO_LEADER) return p->leader == NO_LEADER;

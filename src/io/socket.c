@@ -26,7 +26,7 @@ static int listen_on(const struct addrinfo *a, int backlog) {
 }
 
 static int bound_port(int fd) {
-    struct sockaddr_storage s;
+    struct sockaddr_storage s = {0};
     socklen_t n = sizeof s;
     if (getsockname(fd, (struct sockaddr *)&s, &n)) return 0;
     return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port : ((struct sockaddr_in *)&s)->sin_port);

@@ -28,7 +28,7 @@ static int write_metadata(struct log *l) {
     struct file *f;
     if (l->metadata || uuid_is_zero(&l->topic_id)) return 0;
     log_path(l, path);
-    strcat(path, "/partition.metadata");
+    memcpy(path + strlen(path), "/partition.metadata", sizeof "/partition.metadata");
     int n = snprintf(line, sizeof line, "version: 0\ntopic_id: %s", uuid_format(&l->topic_id, text));
     int err = fs_open(log_fs(l), path, FS_WRITE | FS_CREATE | FS_TRUNC, &f);
     if (err) return err;

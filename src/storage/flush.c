@@ -67,7 +67,7 @@ static int collect(struct log *l, struct work *w) {
         char path[LOG_PATH + 32];
         struct file *f;
         memcpy(path, w->path, sizeof w->path);
-        strcat(path, "/partition.metadata");
+        memcpy(path + strlen(path), "/partition.metadata", sizeof "/partition.metadata");
         err = fs_open(log_fs(l), path, FS_WRITE, &f);
         if (!err) add(w, f);
         if (err == OE_NOTFOUND) err = 0;

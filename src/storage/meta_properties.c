@@ -38,7 +38,7 @@ static int set(struct meta_properties *m, const char *key, const char *value) {
         m->node_id = (int32_t)n;
     } else if (!strcmp(key, "cluster.id")) {
         if (strlen(value) >= sizeof m->cluster_id) return OE_MALFORMED;
-        strcpy(m->cluster_id, value);
+        memcpy(m->cluster_id, value, strlen(value) + 1);
     } else if (!strcmp(key, "directory.id")) {
         err = uuid_parse(value, &m->directory_id);
     }

@@ -459,7 +459,7 @@ static void read_topic_id(struct log *l) {
     size_t n;
     struct uuid id;
     log_path(l, path);
-    strcat(path, "/partition.metadata");
+    memcpy(path + strlen(path), "/partition.metadata", sizeof "/partition.metadata");
     l->metadata = false;
     if (fs_read_all(log_fs(l), path, 4096, &bytes, &n)) return;
     char *at = strstr((char *)bytes, "topic_id:"), text[UUID_TEXT] = "";
