@@ -177,11 +177,17 @@ static int make_room(struct log *l, size_t n, int64_t max_timestamp, int64_t fir
 
 /* ---- writing ---- */
 
+static void note_recent(struct log_open *o, const uint8_t *b, uint32_t position, uint32_t size) {
+    struct batch_place *p = &o->recent[o->recent_next++ % RECENT_BATCHES];
+    *p = (struct batch_place){batch_base_offset(b), batch_last_offset(b), position, size, batch_magic(b)};
+}
+
 static void note_all(struct log *l, struct segment *s, const uint8_t *b, size_t n) {
     for (size_t at = 0; at < n;) {
         int64_t size = batch_size(b + at);
         ASSERT(size > 0 && (uint64_t)size <= n - at);
         segment_note(l, s, b + at, s->size, (uint32_t)size);
+        note_recent(l->open, b + at, s->size, (uint32_t)size);
         s->size += (uint32_t)size;
         at += (size_t)size;
     }

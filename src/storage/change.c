@@ -40,6 +40,7 @@ static int set_aside(struct log *l, struct segment *s, int64_t now_ms) {
 }
 
 int log_remove_segments(struct log *l, int from, int count, int64_t now_ms) {
+    memset(l->open->recent, 0, sizeof l->open->recent);
     struct log_open *o = l->open;
     ASSERT(from >= 0 && count >= 0 && from + count <= o->count);
     int err = 0, done = 0;

@@ -23,6 +23,14 @@ enum {
     SNAPSHOT_BYTES = 64 << 20, /* and producers to a snapshot */
 };
 enum { NOT_KNOWN = -2 };
+enum { RECENT_BATCHES = 8 }; /* a power of two */
+
+/* Where a batch lies in its segment. */
+struct batch_place {
+    int64_t base_offset, last_offset;
+    uint32_t position, size; /* size 0: no batch */
+    int8_t magic;
+};
 
 struct segment {
     int64_t base;
@@ -58,6 +66,8 @@ struct log_open {
     int64_t bound_offset;    /* the last bound looked up, and where it was */
     int64_t bound_base;
     uint32_t bound_position;
+    struct batch_place recent[RECENT_BATCHES]; /* of the active segment, the last written: consumers read at the end */
+    unsigned recent_next;
     pthread_cond_t flushed;
     int flush_waiters;
     bool flushing, dir_unsynced, rolled;
@@ -113,11 +123,6 @@ int64_t segment_max_timestamp(struct log *l, struct segment *s, int *err);
 int64_t segment_largest_timestamp(struct log *l, struct segment *s, int *err); /* or its file's time */
 int64_t segment_first_timestamp(struct log *l, struct segment *s, int *err);
 /* The first batch at or after `from` whose last offset is ≥ offset. 1 and its place, 0 when there is none, or an error. */
-struct batch_place {
-    int64_t base_offset, last_offset;
-    uint32_t position, size;
-    int8_t magic;
-};
 int segment_find(struct log *l, struct segment *s, int64_t offset, uint32_t from, struct batch_place *p);
 int segment_translate(struct log *l, struct segment *s, int64_t offset, struct batch_place *p); /* with the index */
 int segment_truncate(struct log *l, struct segment *s, int64_t offset, int64_t now_ms);

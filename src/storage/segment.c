@@ -315,8 +315,22 @@ int segment_find(struct log *l, struct segment *s, int64_t offset, uint32_t from
     return 0;
 }
 
+/* Among the last batches written. Their offsets are ascending, so the one that holds the offset is it. */
+static bool find_recent(const struct log *l, const struct segment *s, int64_t offset, struct batch_place *p) {
+    if (s != log_active(l)) return false;
+    for (unsigned i = 0; i < RECENT_BATCHES; i++) {
+        const struct batch_place *r = &l->open->recent[i];
+        if (!r->size || offset < r->base_offset || offset > r->last_offset || r->base_offset < s->base || r->magic < 2) continue;
+        ASSERT((uint64_t)r->position + r->size <= s->size);
+        *p = *r;
+        return true;
+    }
+    return false;
+}
+
 int segment_translate(struct log *l, struct segment *s, int64_t offset, struct batch_place *p) {
     struct index_entry e = {0};
+    if (find_recent(l, s, offset, p)) return 1;
     int err = segment_index(l, s);
     if (err) return err;
     int found = index_floor(&s->offsets, BY_OFFSET, offset - s->base, &e, NULL);
@@ -433,6 +447,7 @@ int segment_truncate(struct log *l, struct segment *s, int64_t offset, int64_t n
     int err = segment_open(l, s, true);
     int found = err ? err : segment_translate(l, s, offset, &p);
     if (found < 0) return found;
+    memset(l->open->recent, 0, sizeof l->open->recent);
     if ((err = truncate_indexes(s, offset)) || (err = segment_truncate_aborts(l, s, offset))) return err;
     if (found) {
         if ((err = file_truncate(s->file, p.position))) return err;
