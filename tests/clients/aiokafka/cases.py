@@ -1,0 +1,13 @@
+"""aiokafka: the asyncio client."""
+import os
+import sys
+
+from lib.case import main
+from lib.suite import register
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+register(lambda: [sys.executable, os.path.join(HERE, "client.py")], ["python", "broker"], assignors=("range", "roundrobin", "sticky"))
+
+if __name__ == "__main__":
+    main()
