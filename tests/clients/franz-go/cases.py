@@ -1,0 +1,67 @@
+"""franz-go: our program with its client kgo, and kgo's own test suite run against the broker.
+
+Of the suite, the tests that need a broker and no more than this broker's classic protocols are run. Left out, with the reason:
+  TestTxnEtl, TestAuditWriteTxnMarkersPreservesCoordinatorEpoch              transactions
+  TestShareGroup*, TestConsumeRegexShareSkipsInternal, TestAuditShare*       share groups (KIP-932)
+  TestGroupSimple/848, TestGroupETL/*/848*, Test848RegexBrokerResolves       the consumer protocol of KIP-848
+  TestSCRAMAuth*                                                             SASL
+  all others                                                                 they test the client alone, without a broker
+"""
+import os
+
+from lib.case import bootstrap, case, check, main, run
+from lib.suite import register
+
+SUITE = [
+    "TestUnknownGroupOffsetFetchPinned", "TestPing", "TestIssue1034", "TestIssue325", "TestConsumeTopicRetrieval",
+    "TestConsumeTopicRetrieval_Many", "TestConsumeRegex", "TestIssue337", "TestDirectPartitionPurge", "TestIssue434",
+    "TestAddRemovePartitions", "TestPauseIssue489", "TestPauseIssueOct2023", "TestIssue523", "TestIssue648", "TestIssue810",
+    "TestIssue865", "TestIssueFetchLargerThanBrokerMaxReadBytes", "TestPooling", "TestHookPollStart",
+    "TestConsumeMaxDecompressBatchBytes", "TestClient_Produce", "TestIssue769", "TestIssue831", "TestClient_ProduceLargeMessages",
+]
+ETL = ["range", "cooperative-sticky", "cooperative-sticky/static"]
+
+register(lambda: [os.path.join(os.environ["KGO"], "client")], ["kgo", "broker"], assignors=("range", "cooperative-sticky"))
+
+
+def suite(pattern, seconds, **env):
+    printed = run([os.path.join(os.environ["KGO"], "kgo.test"), "-test.v", "-test.run", pattern], seconds=seconds,
+                  env={"KGO_SEEDS": bootstrap(), "KGO_LOG_LEVEL": "none", "KGO_TEST_RF": "1", **env},
+                  cwd=os.path.join(os.environ["KGO"], "module", "pkg", "kgo"))
+    return [line.split()[2] for line in printed.splitlines() if line.strip().startswith("--- PASS: ")]
+
+
+@case(seconds=150, needs=["kgo", "broker"])
+def kgo_suite():
+    passed = suite(f"^({'|'.join(SUITE)})$", 140)
+    check(set(SUITE) <= set(passed), lambda: f"did not pass: {', '.join(set(SUITE) - set(passed))}")
+
+
+@case(seconds=60, needs=["kgo", "broker"])
+def kgo_group_simple():
+    check("TestGroupSimple/classic" in suite("^TestGroupSimple$/^classic$", 50), "the test did not run")
+
+
+def etl(name):
+    """A chain of groups whose members come and go, 20,000 records: none lost, none twice, order kept."""
+    pattern = "/".join(f"^{part}$" for part in f"TestGroupETL/{name}".split("/"))
+    check(f"TestGroupETL/{name}" in suite(pattern, 170, KGO_TEST_RECORDS="20000"), "the test did not run")
+
+
+@case(seconds=180, needs=["kgo", "broker"])
+def kgo_etl_range():
+    etl(ETL[0])
+
+
+@case(seconds=180, needs=["kgo", "broker"])
+def kgo_etl_cooperative():
+    etl(ETL[1])
+
+
+@case(seconds=180, needs=["kgo", "broker"])
+def kgo_etl_static():
+    etl(ETL[2])
+
+
+if __name__ == "__main__":
+    main()
