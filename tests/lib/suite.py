@@ -19,10 +19,13 @@ import subprocess
 import threading
 import time
 
-from lib.case import Failure, case, check, equal, run, unique, wait_for
+from lib.case import Failure, bootstrap, case, check, equal, run, unique, wait_for
+from lib.records import batch
+from lib.wire import Connection
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 PARTITIONS = 6
+RETRIED = (3, 6)  # the leader of a new partition is in the metadata before it leads
 
 
 class Client:
@@ -105,17 +108,18 @@ def positions_case(client):
 def group_case(client, assignor):
     """Three members come and go while records are written. Each record is covered by exactly one successful commit."""
     topic, group = unique("group"), unique("members")
-    client.produce(topic, -1, "none", [("\\N", "r-0", "\\N")])  # makes the topic
-    grow(topic)
-    written, stop = [1], threading.Event()
+    written, stop = [0], threading.Event()
 
     def write():
-        while not stop.is_set():
-            first = written[0]
-            client.produce(topic, -1, "none", [(f"k-{i}", f"r-{i}", "\\N") for i in range(first, first + 40)])
-            written[0] = first + 40
-            stop.wait(0.2)
+        with Connection(bootstrap()) as connection:
+            while not stop.is_set():
+                first = written[0]
+                values = [f"r-{i}".encode() for i in range(first, first + 10)]
+                send(connection, topic, first // 10 % PARTITIONS, values)
+                written[0] = first + 10
+                stop.wait(0.03)
 
+    create(topic)
     writer = threading.Thread(target=write)
     members = []
 
@@ -144,16 +148,40 @@ def group_case(client, assignor):
     finally:
         stop.set()
         writer.join()
-    wait_for(lambda: sum(len(m.seen) for m in members) >= written[0], lambda: "all to be read", 40)
+    try:
+        wait_for(lambda: sum(len(m.seen) for m in members) >= written[0], "all to be read", 40)
+    except Failure:
+        verify(members, written[0])  # says which are missing
+        raise
     time.sleep(0.5)  # a record that is read twice would come now
     for member in (c, d):
         member.leave()
     verify(members, written[0])
 
 
-def grow(topic):
-    """A topic that producing made has num.partitions; members need several."""
-    run(["python3", os.path.join(os.path.dirname(__file__), "grow.py"), topic, PARTITIONS])
+def create(topic):
+    """A topic of several partitions, each with a leader."""
+    with Connection(bootstrap()) as connection:
+        made = connection.call("CreateTopics", 4, topics=[{"name": topic, "numPartitions": PARTITIONS, "replicationFactor": 1}],
+                               timeoutMs=10000)
+        equal(made["topics"][0]["errorCode"], 0, "creation of the topic")
+
+        def ready():
+            found = connection.call("Metadata", 4, topics=[{"name": topic}], allowAutoTopicCreation=False)["topics"][0]
+            return len(found["partitions"]) == PARTITIONS and all(p["errorCode"] == 0 for p in found["partitions"])
+
+        wait_for(ready, "leaders of the partitions")
+
+
+def send(connection, topic, partition, values):
+    data = [{"index": partition, "records": batch(values)}]
+    for tries in range(100):
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=10000, topicData=[{"name": topic, "partitionData": data}])
+        error = answer["responses"][0]["partitionResponses"][0]["errorCode"]
+        if error not in RETRIED:
+            break
+        time.sleep(0.05 + tries / 1000)
+    equal(error, 0, "produce")
 
 
 def verify(members, count):

@@ -40,12 +40,18 @@ class Pending:
     def add(self, partition, offset, value):
         self.records.setdefault(partition, []).append((offset, value))
 
-    def committed(self):
-        for partition, records in self.records.items():
-            for offset, value in records:
-                print(partition, offset, text(value), sep="\t")
+    def committed(self, offsets=None):
+        """All, or what lies before the committed offsets of some partitions."""
+        for partition in list(self.records) if offsets is None else offsets:
+            kept = []
+            for offset, value in self.records.pop(partition, []):
+                if offsets is None or offset < offsets[partition]:
+                    print(partition, offset, text(value), sep="\t")
+                else:
+                    kept.append((offset, value))
+            if kept:
+                self.records[partition] = kept
         sys.stdout.flush()
-        self.records = {}
 
     def drop(self, partitions):
         for partition in partitions:

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import reference  # noqa: E402  pylint: disable=wrong-import-position
 
 from lib.case import check, equal, run, wait_for  # noqa: E402  pylint: disable=wrong-import-position
-from lib.verbs import dispatch, say  # noqa: E402  pylint: disable=wrong-import-position
+from lib.verbs import Pending, dispatch, say  # noqa: E402  pylint: disable=wrong-import-position
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
 SERVER = ["--bootstrap-server", BOOTSTRAP]
@@ -30,7 +30,7 @@ def produce(topic, partition, codec):
         lines.append("\t".join([header, key, value]))
     options = ["parse.key=true", "parse.headers=true", "key.separator=\t", "headers.delimiter=\t", "headers.key.separator==",
                "null.marker=\\N"]
-    tool("console-producer", *SERVER, "--topic", topic, "--compression-codec", codec, "--sync",
+    tool("console-producer", *SERVER, "--topic", topic, "--compression-codec", codec, "--command-property", "linger.ms=5",
          *[w for o in options for w in ("--reader-property", o)], stdin="".join(s + "\n" for s in lines).encode())
 
 
@@ -64,15 +64,15 @@ def member(topic, group, assignor):
                              f"org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}", "--verbose")
     process = subprocess.Popen(command, stdout=subprocess.PIPE)  # pylint: disable=consider-using-with
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    read = []
+    pending = Pending()
     for line in process.stdout:
         event = json.loads(line) if line.startswith(b"{") else {"name": ""}
         if event["name"] == "record_data":
-            read.append((event["partition"], event["offset"], event["value"]))
-        elif event["name"] == "offsets_committed":
-            for record in read if event["success"] else ():
-                say(*record)
-            read = []
+            pending.add(event["partition"], event["offset"], event["value"].encode())
+        elif event["name"] == "offsets_committed" and event["success"]:
+            pending.committed({o["partition"]: o["offset"] for o in event["offsets"]})
+        elif event["name"] == "partitions_revoked":
+            pending.drop(p["partition"] for p in event["partitions"])
     process.wait()
 
 
