@@ -1,0 +1,84 @@
+/* The coordinator runtime: the partitions of __consumer_offsets that this node leads, each with its shard of
+ * group state. It loads a shard from the log, brings requests to the right one, appends what a step writes as
+ * one batch, and answers when that is committed. Source: CoordinatorRuntime, CoordinatorLoaderImpl,
+ * GroupCoordinatorService.
+ *
+ * All of it runs on one loop, but for reading the log at load, which a worker does. Functions marked [any]
+ * may be called from every thread; they only post. */
+#ifndef OTTLA_COORD_COORD_H
+#define OTTLA_COORD_COORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+#include "group/shard.h"
+#include "io/loop.h"
+
+struct coord;
+struct workers;
+
+struct coord_config {
+    struct group_config group;
+    int32_t offsets_commit_timeout_ms;
+    int32_t compression; /* enum compression, of offsets.topic.compression.codec */
+};
+
+/* What the runtime needs of the partitions. */
+struct coord_log_ops {
+    void *arg;
+    /* Coordinator's thread. Appends one batch as the leader: 0, or the code of kerr. *next: the offset behind
+     * it. *committed: whether it is already; if not, coord_committed() will say. */
+    int16_t (*append)(void *arg, int32_t partition, uint8_t *batch, size_t n, int64_t *next, bool *committed);
+    /* Coordinator's thread: the most bytes that a batch may have (max.message.bytes). */
+    size_t (*max_batch)(void *arg, int32_t partition);
+    /* Worker. Adds whole batches from `offset` on (-1: from the log's start) to `to`, nothing at the log's
+     * end. 0 or an oerr. */
+    int (*read)(void *arg, int32_t partition, int64_t offset, struct strbuf *to);
+};
+
+/* A request to the coordinator. The owner keeps it, and what it points at, until `done`. */
+struct coord_op {
+    enum group_api api; /* says what request and response are, see group/shard.h */
+    int16_t version;
+    struct kstr client_id, client_host;
+    const void *request;
+    struct arena *arena;               /* for the response; nobody else may touch it meanwhile */
+    const void *response;              /* set when done; in the arena. NULL: no memory */
+    void (*done)(struct coord_op *op); /* coordinator's thread; the op is the owner's again */
+    /* private */
+    struct mail mail;
+    struct coord *coord;
+    int32_t n;
+    bool answered;
+};
+
+/* workers, config and ops are borrowed. partitions: how many __consumer_offsets has, or will have. */
+struct coord *coord_create(struct loop *loop, struct workers *workers, const struct coord_config *config,
+                           const struct coord_log_ops *ops, int32_t partitions, uint64_t seed);
+/* On the loop's thread, or after it ended; loads have ended. Waiting requests are answered with
+ * NOT_COORDINATOR. */
+void coord_destroy(struct coord *c);
+/* Loop's thread: as above, but only lets go of all partitions; new requests are answered with
+ * NOT_COORDINATOR. true: no load is running any more, coord_destroy may follow. */
+bool coord_stop(struct coord *c);
+
+/* [any] The partition of __consumer_offsets that a group belongs to. */
+int32_t coord_partition_of(const struct coord *c, struct kstr group);
+/* [any] The topic was created, with another number of partitions than was thought; before the first election.
+ */
+void coord_set_partitions(struct coord *c, int32_t partitions);
+/* [any] This node leads the partition now, and its log can be read; or leads it no more. */
+void coord_elected(struct coord *c, int32_t partition);
+void coord_resigned(struct coord *c, int32_t partition);
+/* [any] The log's high watermark is at `offset`. */
+void coord_committed(struct coord *c, int32_t partition, int64_t offset);
+/* [any] Topics were deleted; copies. */
+void coord_topics_deleted(struct coord *c, const struct kstr *names, const struct uuid *ids, int32_t n);
+
+/* [any] n requests at once, in an array; each is done by itself. GROUP_API_LIST is answered for all
+ * partitions together. */
+void coord_submit(struct coord *c, struct coord_op *ops, int32_t n);
+
+#endif

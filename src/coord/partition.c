@@ -1,0 +1,52 @@
+#include "coord/partition.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/kerr.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static void reserve(struct coord *c, int32_t index) {
+    if (index < c->cap) return;
+    int32_t cap = c->cap ? c->cap : 64;
+    while (cap <= index) cap *= 2;
+    c->partitions = xrealloc(c->partitions, (size_t)cap * sizeof *c->partitions);
+    memset(c->partitions + c->cap, 0, (size_t)(cap - c->cap) * sizeof *c->partitions);
+    c->cap = cap;
+}
+
+void coord_partition_open(struct coord *c, int32_t index) {
+    reserve(c, index);
+    struct coord_partition *p = c->partitions[index];
+    if (p && p->state != COORD_FAILED) {
+        p->resigned = false; /* elected again while it loads, or still: the log is the same */
+        return;
+    }
+    if (p) coord_partition_close(p);
+    p = c->partitions[index] = xcalloc(1, sizeof *p);
+    *p = (struct coord_partition){.coord = c, .index = index};
+    p->shard = group_shard_create(&c->config->group, c->seed ^ (uint64_t)index, coord_reply, p);
+    coord_load_start(p);
+}
+
+void coord_partition_close(struct coord_partition *p) {
+    struct coord *c = p->coord;
+    if (p->state == COORD_LOADING) {
+        p->resigned = true;
+        return;
+    }
+    if (p->state == COORD_ACTIVE) {
+        coord_fail_waits(p, KERR_NOT_COORDINATOR);
+        group_shard_unload(p->shard, coord_now(c));
+        LOG_INFO("coord", "__consumer_offsets-%d: unloaded", p->index);
+    }
+    p->state = COORD_FAILED;
+    ASSERT(!p->waiting);
+    coord_partition_set_due(p);
+    ASSERT(!heap_has(&p->due));
+    c->partitions[p->index] = NULL;
+    group_shard_free(p->shard);
+    free(p);
+}

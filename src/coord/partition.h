@@ -1,0 +1,79 @@
+/* One partition of __consumer_offsets that this node leads. Private to coord/; coordinator's thread, but for
+ * the shard while it loads, which is the worker's. */
+#ifndef OTTLA_COORD_PARTITION_H
+#define OTTLA_COORD_PARTITION_H
+
+#include "base/arena.h"
+#include "base/heap.h"
+#include "coord/coord.h"
+#include "io/worker.h"
+
+enum coord_state {
+    COORD_LOADING, /* a worker reads the log; requests: COORDINATOR_LOAD_IN_PROGRESS */
+    COORD_ACTIVE,
+    COORD_FAILED, /* the log cannot be read; requests: NOT_COORDINATOR, until the next election */
+};
+
+/* What waits for its records, or for those of before, to be committed; in order of offsets. */
+struct coord_wait {
+    struct coord_wait *next;
+    int64_t offset, deadline_ms; /* committed when the high watermark is there; monotonic */
+    struct coord_op *op;         /* NULL: a timer's step */
+    struct group_after *after;
+    int16_t error;
+    void *response;
+};
+
+struct coord_partition {
+    struct coord *coord;
+    int32_t index;
+    enum coord_state state;
+    bool resigned; /* while it loads: let go when that ends */
+    struct group_shard *shard;
+    int64_t written, committed; /* offsets behind the last */
+    struct coord_wait *waiting, *last;
+    struct heap_node due; /* of coord->due */
+    struct job load;
+    int load_result;
+    int64_t loaded_records, load_began_ms, load_wall_ms;
+};
+
+struct coord {
+    struct loop *loop;
+    struct workers *workers;
+    const struct coord_config *config;
+    struct coord_log_ops ops;
+    _Atomic int32_t partitions_wanted;
+    uint64_t seed;
+    struct coord_partition **partitions; /* by index; NULL: not led */
+    int32_t cap, loading;
+    bool stopped;
+    struct heap due; /* of partitions, by their next deadline */
+    struct timer timer;
+    struct codec *codec;
+};
+
+/* partition.c */
+void coord_partition_open(struct coord *c, int32_t index);
+void coord_partition_close(struct coord_partition *p);
+void coord_partition_set_due(struct coord_partition *p);
+struct group_now coord_now(const struct coord *c);
+
+/* load.c */
+void coord_load_start(struct coord_partition *p);
+int coord_load_replay(struct group_shard *s, struct codec *codec, const uint8_t *bytes, size_t n,
+                      struct group_now now, int64_t *next, int64_t *records);
+
+/* write.c */
+/* Appends what a step wrote and answers, or lets the answer wait. op NULL: nobody asked. */
+void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct group_result *r);
+void coord_on_committed(struct coord_partition *p, int64_t offset);
+void coord_expire_waits(struct coord_partition *p, int64_t now_ms);
+void coord_fail_waits(struct coord_partition *p, int16_t error);
+
+/* submit.c */
+void coord_answer(struct coord_op *op, const void *response);
+void coord_answer_error(struct coord_op *op, int16_t error);
+void coord_reply(void *ctx, void *handle, const void *response);
+
+#endif

@@ -1,0 +1,149 @@
+/* From a step's records to the answer: append, replay, wait for the commit, answer.
+ *
+ *  1. The records of a step are one batch, unless the step allows to split them; then nobody waits for an
+ * answer.
+ *  2. They are replayed only after the append, so a failed append leaves the state as it was.
+ *  3. Answers leave in the order of their offsets; an answer without records waits for what was written
+ * before it, so that nobody reads what may yet be lost. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/kerr.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coord/partition.h"
+#include "record/batch.h"
+
+/* --- append --- */
+
+static size_t size_of(const struct group_record *r) {
+    return 32 + (size_t)r->key.len + (size_t)(r->value.len > 0 ? r->value.len : 0); /* an upper bound */
+}
+
+/* The records from `at` on that go into one batch. */
+static int32_t batch_end(struct coord_partition *p, const struct group_result *r, int32_t at) {
+    if (r->atomic) return r->records_n;
+    size_t max = p->coord->ops.max_batch(p->coord->ops.arg, p->index), size = BATCH_HEADER;
+    int32_t end = at;
+    while (end < r->records_n && (end == at || size + size_of(&r->records[end]) <= max))
+        size += size_of(&r->records[end++]);
+    return end;
+}
+
+static int build(struct coord *c, struct batch_builder *b, const struct group_record *records, int32_t n,
+                 uint8_t **bytes, size_t *size) {
+    struct batch_options o = BATCH_OPTIONS_NONE;
+    int64_t now = loop_wall(c->loop);
+    o.compression = (enum compression)c->config->compression;
+    batch_builder_init(b, &o, SIZE_MAX / 2);
+    for (int32_t i = 0; i < n; i++) {
+        const struct kbytes *k = &records[i].key, *v = &records[i].value;
+        /* Not NULL: an empty value is not a tombstone. */
+        const void *value = v->len < 0 ? NULL : v->p ? (const void *)v->p : "";
+        int err = batch_builder_add(b, now, k->p, (size_t)k->len, value, v->len < 0 ? 0 : (size_t)v->len);
+        if (err) return err;
+    }
+    return batch_builder_finish(b, c->codec, bytes, size);
+}
+
+static void replay(struct coord_partition *p, const struct group_record *records, int32_t n, int64_t first) {
+    for (int32_t i = 0; i < n; i++) {
+        int err = group_shard_replay(p->shard, first + i, -1, records[i].key, records[i].value,
+                                     coord_now(p->coord));
+        ASSERT(!err); /* we made it */
+    }
+}
+
+static int16_t append_some(struct coord_partition *p, const struct group_result *r, int32_t at, int32_t end) {
+    struct coord *c = p->coord;
+    struct batch_builder b;
+    uint8_t *bytes;
+    size_t size;
+    int64_t next = 0;
+    bool committed = false;
+    int err = build(c, &b, r->records + at, end - at, &bytes, &size);
+    int16_t error =
+        err ? KERR_UNKNOWN_SERVER_ERROR : c->ops.append(c->ops.arg, p->index, bytes, size, &next, &committed);
+    batch_builder_free(&b);
+    if (error) {
+        LOG_LIMITED(LOG_ERROR, "coord", "__consumer_offsets-%d: %d records cannot be written: %s", p->index,
+                    end - at, kerr_name(error));
+        return error;
+    }
+    ASSERT(next >= p->written + (end - at));
+    if (r->replay) replay(p, r->records + at, end - at, next - (end - at));
+    p->written = next;
+    if (committed) p->committed = next;
+    return KERR_NONE;
+}
+
+static int16_t append(struct coord_partition *p, const struct group_result *r) {
+    int16_t error = KERR_NONE;
+    for (int32_t at = 0, end; !error && at < r->records_n; at = end) {
+        end = batch_end(p, r, at);
+        error = append_some(p, r, at, end);
+    }
+    return error;
+}
+
+/* --- answer --- */
+
+static void settle(struct coord_partition *p, struct coord_op *op, struct group_after *after, int16_t error,
+                   int16_t refused, void *response) {
+    group_shard_written(p->shard, after, error, coord_now(p->coord));
+    if (!op) return;
+    if (error) refused = group_error_for_client(op->api, error);
+    if (refused)
+        coord_answer_error(op, refused);
+    else
+        coord_answer(op, response);
+}
+
+void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct group_result *r) {
+    int16_t error = append(p, r);
+    if (!r->answer) op = NULL; /* answered by the shard, now or later */
+    if (!error && p->written > p->committed && (op || r->after)) {
+        struct coord_wait *w = xcalloc(1, sizeof *w);
+        *w = (struct coord_wait){
+            .offset = p->written,
+            .deadline_ms = loop_now(p->coord->loop) + p->coord->config->offsets_commit_timeout_ms,
+            .op = op,
+            .after = r->after,
+            .error = r->error,
+            .response = r->response,
+        };
+        *(p->last ? &p->last->next : &p->waiting) = w;
+        p->last = w;
+        return;
+    }
+    settle(p, op, r->after, error, r->error, r->response);
+}
+
+static struct coord_wait *pop(struct coord_partition *p) {
+    struct coord_wait *w = p->waiting;
+    p->waiting = w->next;
+    if (!w->next) p->last = NULL;
+    return w;
+}
+
+static void end_wait(struct coord_partition *p, int16_t error) {
+    struct coord_wait *w = pop(p);
+    settle(p, w->op, w->after, error, w->error, w->response);
+    free(w);
+}
+
+void coord_on_committed(struct coord_partition *p, int64_t offset) {
+    if (offset > p->written) offset = p->written;
+    if (offset > p->committed) p->committed = offset;
+    while (p->waiting && p->waiting->offset <= p->committed) end_wait(p, KERR_NONE);
+    coord_partition_set_due(p);
+}
+
+void coord_expire_waits(struct coord_partition *p, int64_t now_ms) {
+    while (p->waiting && p->waiting->deadline_ms <= now_ms) end_wait(p, KERR_REQUEST_TIMED_OUT);
+}
+
+void coord_fail_waits(struct coord_partition *p, int16_t error) {
+    while (p->waiting) end_wait(p, error);
+}
