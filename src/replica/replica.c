@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/err.h"
 #include "io/clock.h"
 #include "replica/replicas.h"
 #include "storage/log.h"
@@ -24,6 +25,13 @@ void replica_unref(struct replica *p) {
     if (p->deleted) p->delete_log(p->delete_arg, p->log);
     replica_topic_unref(p->topic);
     free(p);
+}
+
+int replica_open(struct replica *p, int64_t now_ms) {
+    if (log_is_open(p->log)) return log_is_offline(p->log) ? OE_OFFLINE : 0;
+    int err = log_open(p->log, now_ms);
+    if (!err) log_set_high_watermark(p->log, log_end_offset(p->log));
+    return err;
 }
 
 void replica_wait(struct replica *p, struct waiter *w) {

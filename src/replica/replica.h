@@ -49,6 +49,9 @@ struct replica *replica_ref(struct replica *p);
 void replica_unref(struct replica *p);
 
 /* The rest: with the log's lock held. */
+/* Opens the log if it is not open, and takes its end as the high watermark, which a leader without followers may. 0 or what
+ * log_open returns. Before any offset of the log is asked for. */
+int replica_open(struct replica *p, int64_t now_ms);
 void replica_wait(struct replica *p, struct waiter *w);
 void replica_unwait(struct replica *p, struct waiter *w);
 /* The log's readable end (high watermark, last stable offset) or start moved, or the replica is gone: wakes all. */

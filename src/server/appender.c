@@ -17,6 +17,7 @@ void appender_begin(struct appender *a, struct replica *p) {
     appender_flush(a);
     log_lock(p->log);
     a->replica = p;
+    replica_open(p, loop_wall(a->net->loop)); /* a failure shows in log_append */
 }
 
 void appender_add(struct appender *a, struct append_listener *l) {

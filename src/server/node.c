@@ -372,14 +372,17 @@ static int open_all(struct node *n, struct strbuf *error) {
     return err;
 }
 
-static void free_parts(struct node *n) {
+/* stopped: the node ran, its directories are marked clean; else they stay as they were found. */
+static void free_parts(struct node *n, bool stopped) {
     if (n->acceptors) acceptors_destroy(n->acceptors);
     for (int i = 0; i < n->nets_n; i++) net_destroy(n->nets[i]);
     free(n->nets);
     if (n->workers) workers_destroy(n->workers);
     if (n->replicas) replicas_destroy(n->replicas);
     if (n->control) control_destroy(n->control);
-    for (int i = 0; i < n->logdirs_n; i++) logdir_close(n->logdirs[i], clock_wall_ms());
+    for (int i = 0; i < n->logdirs_n; i++)
+        if (stopped && !logdir_is_offline(n->logdirs[i])) logdir_close(n->logdirs[i], clock_wall_ms());
+        else logdir_abandon(n->logdirs[i]);
     if (n->producer_ids) producer_ids_destroy(n->producer_ids);
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);
     for (int i = 0; i < n->endpoints_n; i++) free((char *)(uintptr_t)n->endpoints[i].host);
@@ -402,7 +405,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
     n->seed = clock_entropy();
     make_parts(n);
     if (open_all(n, error)) {
-        free_parts(n);
+        free_parts(n, false);
         return NULL;
     }
     n->housekeeping = housekeeping_start(n);
@@ -419,5 +422,5 @@ void node_stop(struct node *n) {
     acceptors_close(n->acceptors);
     control_stop(n->control);
     housekeeping_stop(n->housekeeping);
-    free_parts(n);
+    free_parts(n, true);
 }

@@ -10,6 +10,7 @@
 #include "metadata/version.h"
 #include "server/connection.h"
 #include "server/node.h"
+#include "wire/api.h"
 
 enum { FIRST_VERSION_WITH_LEVEL_0 = 4 };
 
@@ -29,7 +30,8 @@ static void list_apis(struct request *r, struct api_versions_response *out) {
         struct api_versions_response_api_version *a = &out->api_keys[out->api_keys_n++];
         api_versions_response_api_version_init(a);
         a->api_key = key;
-        a->min_version = h->min_version;
+        /* Older clients take a broker without Produce v0 for one that they cannot speak to (KAFKA-18659). */
+        a->min_version = key == API_PRODUCE ? 0 : h->min_version;
         a->max_version = h->max_version;
     }
 }

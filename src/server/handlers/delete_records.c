@@ -17,7 +17,7 @@ enum { HIGH_WATERMARK = -1 };
 
 /* With the log's lock held. */
 static int16_t delete_below(struct request *r, struct replica *p, int64_t offset, int64_t *low) {
-    int err = log_open(p->log, loop_wall(r->net->loop));
+    int err = replica_open(p, loop_wall(r->net->loop));
     if (err) return kerr_of_storage(err);
     if (!log_config(p->log)->cleanup_delete && log_config(p->log)->cleanup_compact) return KERR_POLICY_VIOLATION;
     if (offset == HIGH_WATERMARK) offset = log_high_watermark(p->log);

@@ -60,7 +60,7 @@ static void fill_partitions(struct describe *d, const struct logdir *dir, struct
             last = p->topic;
         }
         log_lock(p->log);
-        int64_t size = log_open(p->log, clock_wall_ms()) ? 0 : log_size(p->log);
+        int64_t size = replica_open(p, clock_wall_ms()) ? 0 : log_size(p->log);
         log_unlock(p->log);
         *partitions++ = (struct describe_log_dirs_response_describe_log_dirs_partition){.partition_index = p->index, .partition_size = size};
         o->topics[o->topics_n - 1].partitions_n++;

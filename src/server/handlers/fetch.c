@@ -79,7 +79,7 @@ static int16_t read_locked(struct fetch *f, struct part *p, uint32_t limit, bool
     int16_t error = check_leader_epoch(p->replica, p->item->leader_epoch);
     if (error) return error;
     if (f->replica_id >= 0) return KERR_NOT_LEADER_OR_FOLLOWER; /* no broker follows this one */
-    int err = log_open(log, loop_wall(f->request->net->loop));
+    int err = replica_open(p->replica, loop_wall(f->request->net->loop));
     if (err) return kerr_of_storage(err);
     p->high_watermark = log_high_watermark(log);
     p->last_stable = log_last_stable_offset(log);

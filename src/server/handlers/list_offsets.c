@@ -29,7 +29,7 @@ static bool known_timestamp(int64_t timestamp, int16_t version) {
 static int16_t find(struct request *r, const struct list_offsets_request *in, struct replica *p, int64_t timestamp,
                     struct log_position *at) {
     struct log *log = p->log;
-    int err = log_open(log, loop_wall(r->net->loop));
+    int err = replica_open(p, loop_wall(r->net->loop));
     if (err) return kerr_of_storage(err);
     int64_t bound = in->replica_id != CONSUMER               ? log_end_offset(log)
                     : in->isolation_level == READ_COMMITTED ? log_last_stable_offset(log)

@@ -16,7 +16,7 @@ static void answer(struct request *r, struct kstr topic, const struct offset_for
     if (!p) return;
     log_lock(p->log);
     o->error_code = p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : check_leader_epoch(p, asked->current_leader_epoch);
-    if (!o->error_code) o->error_code = kerr_of_storage(log_open(p->log, loop_wall(r->net->loop)));
+    if (!o->error_code) o->error_code = kerr_of_storage(replica_open(p, loop_wall(r->net->loop)));
     if (!o->error_code) log_epoch_end(p->log, asked->leader_epoch, &o->leader_epoch, &o->end_offset);
     log_unlock(p->log);
 }
