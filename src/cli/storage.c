@@ -1,5 +1,8 @@
-/* ottla storage: what kafka-storage.sh does. format writes meta.properties, bootstrap.checkpoint and, for a dynamic quorum, its
- * first snapshot; info says what is in the log directories; random-uuid prints a cluster id. */
+/* ottla storage: what kafka-storage.sh does. format writes meta.properties, bootstrap.checkpoint and, for a
+ * dynamic quorum, its first snapshot; info says what is in the log directories; random-uuid prints a cluster
+ * id. */
+#include "cli/storage.h"
+
 #include "cli/command.h"
 
 #include "base/err.h"
@@ -39,7 +42,8 @@ static struct config *load(struct cli *c) {
     } else if (fs_read_all(fs_real(), path, PROPERTIES_MAX_BYTES, &text, &len)) {
         strbuf_addf(&error, "%s: cannot be read", path);
     } else {
-        if (!properties_parse(&file, (char *)text, len, path, &error)) config = config_load(&file, overrides, n, &error);
+        if (!properties_parse(&file, (char *)text, len, path, &error))
+            config = config_load(&file, overrides, n, &error);
         properties_free(&file);
     }
     if (!config) cli_fail("%s", strbuf_str(&error));
@@ -48,7 +52,9 @@ static struct config *load(struct cli *c) {
     return config;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* log.dirs and metadata.log.dir, each once, sorted; free the array. */
 static const char **directories(const struct config_node *node, int32_t *n) {
@@ -81,7 +87,9 @@ static void fill_listener(const struct config *config, struct format_options *o)
     const struct listeners *l = config_listeners(config);
     const struct listener *own = l->controller_name ? listeners_find(l, l->controller_name) : NULL;
     o->controller_listener = l->controller_name ? l->controller_name : "CONTROLLER";
-    o->host = own && own->advertised_host[0] ? own->advertised_host : own && own->host[0] ? own->host : "localhost";
+    o->host = own && own->advertised_host[0] ? own->advertised_host
+              : own && own->host[0]          ? own->host
+                                             : "localhost";
     o->port = (uint16_t)(own ? own->advertised_port ? own->advertised_port : own->port : 9093);
 }
 
@@ -89,15 +97,18 @@ static int check_quorum(struct cli *c, const struct config_node *node) {
     bool standalone = cli_has(c, "standalone"), initial = cli_has(c, "initial-controllers"),
          none = cli_has(c, "no-initial-controllers");
     if (standalone + initial + none > 1)
-        return cli_wrong_usage("--standalone, --initial-controllers and --no-initial-controllers exclude each other");
+        return cli_wrong_usage(
+            "--standalone, --initial-controllers and --no-initial-controllers exclude each other");
     if (node->voters_n > 0 && (standalone || initial))
-        return cli_fail("You cannot specify controller.quorum.voters and format the node with --initial-controllers or "
-                        "--standalone. If you want to use dynamic quorum, please remove controller.quorum.voters and "
-                        "specify controller.quorum.bootstrap.servers instead.");
+        return cli_fail(
+            "You cannot specify controller.quorum.voters and format the node with --initial-controllers or "
+            "--standalone. If you want to use dynamic quorum, please remove controller.quorum.voters and "
+            "specify controller.quorum.bootstrap.servers instead.");
     if (standalone && !node->controller) return cli_fail("You can only use --standalone on a controller.");
     if (!none && node->controller && node->voters_n == 0 && !standalone && !initial)
-        return cli_fail("Because controller.quorum.voters is not set on this controller, you must specify one of the "
-                        "following: --standalone, --initial-controllers, or --no-initial-controllers.");
+        return cli_fail(
+            "Because controller.quorum.voters is not set on this controller, you must specify one of the "
+            "following: --standalone, --initial-controllers, or --no-initial-controllers.");
     return 0;
 }
 
@@ -120,7 +131,8 @@ static int format_with(struct cli *c, const struct config *config) {
                                .now_ms = clock_wall_ms(),
                                .random = &random,
                                .say = print_line};
-    if (!o.cluster_id) return cli_wrong_usage("--cluster-id is missing; `ottla storage random-uuid` makes one");
+    if (!o.cluster_id)
+        return cli_wrong_usage("--cluster-id is missing; `ottla storage random-uuid` makes one");
     int status = check_quorum(c, node), at = 0;
     if (status) return status;
     random_seed(&random, clock_entropy());
@@ -165,8 +177,10 @@ static void look_at(struct found *f, const struct found *first, struct strbuf *p
     } else {
         int err = meta_properties_read(fs_real(), f->dir, &f->m);
         f->formatted = !err;
-        if (err == OE_NOTFOUND) strbuf_addf(problems, "%s is not formatted.\n", f->dir);
-        else if (err) strbuf_addf(problems, "Error loading %s/meta.properties: %s\n", f->dir, oerr_text(err));
+        if (err == OE_NOTFOUND)
+            strbuf_addf(problems, "%s is not formatted.\n", f->dir);
+        else if (err)
+            strbuf_addf(problems, "Error loading %s/meta.properties: %s\n", f->dir, oerr_text(err));
     }
     if (!f->formatted || !first || f == first) return;
     if (strcmp(f->m.cluster_id, first->m.cluster_id) != 0)
@@ -187,8 +201,8 @@ static void print_json(const struct found *f, int32_t n, const struct strbuf *pr
         if (f[i].formatted) {
             strbuf_adds(&b, ",\"cluster.id\":");
             strbuf_add_json(&b, f[i].m.cluster_id, strlen(f[i].m.cluster_id));
-            strbuf_addf(&b, ",\"node.id\":%d,\"version\":%d,\"directory.id\":\"%s\"", f[i].m.node_id, f[i].m.version,
-                        uuid_format(&f[i].m.directory_id, id));
+            strbuf_addf(&b, ",\"node.id\":%d,\"version\":%d,\"directory.id\":\"%s\"", f[i].m.node_id,
+                        f[i].m.version, uuid_format(&f[i].m.directory_id, id));
         }
         strbuf_adds(&b, "}");
     }
@@ -199,17 +213,21 @@ static void print_json(const struct found *f, int32_t n, const struct strbuf *pr
         if (p != strbuf_str(problems)) strbuf_adds(&b, ",");
         strbuf_add_json(&b, p, len);
     }
+    strbuf_adds(&b, "]}");
     puts(strbuf_ok(&b) ? strbuf_str(&b) : "");
     strbuf_free(&b);
 }
 
-static void print_text(const struct found *f, int32_t n, const struct found *first, const struct strbuf *problems) {
+static void print_text(const struct found *f, int32_t n, const struct found *first,
+                       const struct strbuf *problems) {
     char id[UUID_TEXT];
     puts("Log directories:");
     for (int32_t i = 0; i < n; i++)
         printf("  %s%s%s\n", f[i].dir, f[i].formatted ? " directory.id=" : " (not formatted)",
                f[i].formatted ? uuid_format(&f[i].m.directory_id, id) : "");
-    if (first) printf("\ncluster.id=%s\nnode.id=%d\nversion=%d\n", first->m.cluster_id, first->m.node_id, first->m.version);
+    if (first)
+        printf("\ncluster.id=%s\nnode.id=%d\nversion=%d\n", first->m.cluster_id, first->m.node_id,
+               first->m.version);
     if (problems->len) printf("\nProblems:\n%s", strbuf_str(problems));
 }
 
@@ -226,8 +244,10 @@ static int run_info(struct cli *c) {
         look_at(&f[i], first, &problems);
         if (f[i].formatted && !first) first = &f[i];
     }
-    if (c->json) print_json(f, n, &problems);
-    else print_text(f, n, first, &problems);
+    if (c->json)
+        print_json(f, n, &problems);
+    else
+        print_text(f, n, first, &problems);
     int status = problems.len ? CLI_FAILED : CLI_DONE;
     strbuf_free(&problems);
     free(f);
@@ -247,30 +267,40 @@ static int run_random_uuid(struct cli *c) {
 
 /* ---- the tables ---- */
 
-#define CONFIG_OPTIONS                                                                                                 \
-    {'c', "config", "FILE", "the node's server.properties; without it a single node with its data in ./data", NULL,    \
-     HINT_FILE},                                                                                                       \
-        {'e', "override", "KEY=VALUE", "a key of it with another value; may be given again", NULL, HINT_NONE}
+#define CONFIG_OPTIONS                                                                                       \
+    {                                                                                                        \
+        'c',    "config",                                                                                    \
+        "FILE", "the node's server.properties; without it a single node with its data in ./data",            \
+        NULL,   HINT_FILE},                                                                                  \
+    {                                                                                                        \
+        'e', "override", "KEY=VALUE", "a key of it with another value; may be given again", NULL, HINT_NONE  \
+    }
 
 static const struct cli_option format_options[] = {
     CONFIG_OPTIONS,
     {'t', "cluster-id", "ID", "the cluster's id, as random-uuid prints one", NULL, HINT_NONE},
-    {'r', "release-version", "VERSION", "the release whose features the cluster starts with (4.3-IV0)", NULL, HINT_NONE},
+    {'r', "release-version", "VERSION", "the release whose features the cluster starts with (4.3-IV0)", NULL,
+     HINT_NONE},
     {'f', "feature", "NAME=LEVEL", "the level of one feature; may be given again", NULL, HINT_NONE},
-    {'S', "add-scram", "USER", "a user: 'SCRAM-SHA-256=[name=alice,password=secret]'; may be given again", NULL, HINT_NONE},
+    {'S', "add-scram", "USER", "a user: 'SCRAM-SHA-256=[name=alice,password=secret]'; may be given again",
+     NULL, HINT_NONE},
     {'s', "standalone", NULL, "this controller is the only voter of a dynamic quorum", NULL, HINT_NONE},
     {'N', "no-initial-controllers", NULL, "a dynamic quorum that this node joins later", NULL, HINT_NONE},
-    {'I', "initial-controllers", "LIST", "the voters of a dynamic quorum: id@host:port:directory-id,...", NULL, HINT_NONE},
+    {'I', "initial-controllers", "LIST", "the voters of a dynamic quorum: id@host:port:directory-id,...",
+     NULL, HINT_NONE},
     {'g', "ignore-formatted", NULL, "leave directories that are formatted as they are", NULL, HINT_NONE},
     {0}};
 static const struct cli_option info_options[] = {CONFIG_OPTIONS, {0}};
 
 static const struct cli_example format_examples[] = {
-    {"ottla storage format -t $(ottla storage random-uuid) --standalone -c server.properties", "a new cluster of one"},
-    {"ottla storage format -t ID -c server.properties --add-scram 'SCRAM-SHA-512=[name=admin,password=secret]'",
+    {"ottla storage format -t $(ottla storage random-uuid) --standalone -c server.properties",
+     "a new cluster of one"},
+    {"ottla storage format -t ID -c server.properties --add-scram "
+     "'SCRAM-SHA-512=[name=admin,password=secret]'",
      "with a first user"},
     {0}};
-static const struct cli_example info_examples[] = {{"ottla storage info -c server.properties", "what is where"}, {0}};
+static const struct cli_example info_examples[] = {
+    {"ottla storage info -c server.properties", "what is where"}, {0}};
 
 static const struct cli_command commands[] = {
     {.name = "format",

@@ -3,3 +3,4 @@
  * list is needed. */
 VERB(topic, "create, list, describe, alter, delete topics")
 VERB(config, "show and change configurations")
+VERB(storage, "prepare and inspect log directories")

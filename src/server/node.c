@@ -239,7 +239,10 @@ static int open_metadata(struct node *n, const struct config_node *c, struct str
     o.cluster_id = n->cluster_id;
     o.node_id = n->id;
     for (int i = 0; i < n->logdirs_n; i++)
-        if (!strcmp(logdir_path(n->logdirs[i]), c->metadata_log_dir)) n->metadata_directory_id = n->directory_ids[i];
+        if (!strcmp(logdir_path(n->logdirs[i]), c->metadata_log_dir)) {
+            n->metadata_directory_id = n->directory_ids[i];
+            o.logdir = n->logdirs[i];
+        }
     o.directory_id = n->metadata_directory_id;
     o.voters = c->voters_n ? config_raw(n->config, "controller.quorum.voters") : NULL;
     o.listener = controller ? controller->name : "CONTROLLER";
