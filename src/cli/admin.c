@@ -52,8 +52,10 @@ const char *admin_error_text(struct admin *a, int16_t code, struct kstr message)
 }
 
 int admin_refused(const char *what, int16_t code, struct kstr message) {
-    const char *standard = code == KERR_UNKNOWN_TOPIC_OR_PARTITION ? "there is no such topic or partition" : kerr_message(code);
-    if (message.len > 0 && code != KERR_UNKNOWN_TOPIC_OR_PARTITION) return cli_fail("%s: %.*s (%s)", what, (int)message.len, message.s, kerr_name(code));
+    const char *standard =
+        code == KERR_UNKNOWN_TOPIC_OR_PARTITION ? "there is no such topic or partition" : kerr_message(code);
+    if (message.len > 0 && code != KERR_UNKNOWN_TOPIC_OR_PARTITION)
+        return cli_fail("%s: %.*s (%s)", what, (int)message.len, message.s, kerr_name(code));
     return cli_fail("%s: %s (%s)", what, *standard ? standard : "refused", kerr_name(code));
 }
 

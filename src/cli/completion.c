@@ -1,5 +1,6 @@
-/* ottla completion bash|zsh: a script for the shell, made from the tables of the verbs, so it always knows every option. Topic and
- * group names are asked of the cluster (-b of the line, or $OTTLA_BOOTSTRAP) with a second's patience. */
+/* ottla completion bash|zsh: a script for the shell, made from the tables of the verbs, so it always knows
+ * every option. Topic and group names are asked of the cluster (-b of the line, or $OTTLA_BOOTSTRAP) with a
+ * second's patience. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,12 +31,13 @@ static const struct cli_command commands[] = {
     {"zsh", NULL, "a completion script for zsh", completion_zsh, NULL, NULL, zsh_examples},
     {0},
 };
-static const struct cli_command completion_command = {"completion", .summary = "Tab completion for bash and zsh",
-                                                      .commands = commands};
+static const struct cli_command completion_command = {
+    "completion", .summary = "Tab completion for bash and zsh", .commands = commands};
 
 const struct cli_command *const cli_tables[] = {
-    &cli_topic_command, &cli_produce_command, &cli_consume_command, &cli_group_command, &cli_config_command,
-    &cli_log_command, &cli_bench_command, &completion_command, NULL,
+    &cli_topic_command, &cli_produce_command, &cli_consume_command,
+    &cli_group_command, &cli_config_command,  &cli_log_command,
+    &cli_bench_command, &completion_command,  NULL,
 };
 
 /* Verbs that have no table take files. */
@@ -68,7 +70,8 @@ static void each_option(const struct cli_command *c, const char *path,
                         void (*each)(const struct cli_option *o, const char *path)) {
     for (const struct cli_option *o = c->options; o && o->name; o++) each(o, path);
     for (unsigned flag = CLI_CLIENT; flag <= CLI_JSON; flag <<= 1)
-        for (const struct cli_option *o = cli_common_options(flag); (c->flags & flag) && o->name; o++) each(o, path);
+        for (const struct cli_option *o = cli_common_options(flag); (c->flags & flag) && o->name; o++)
+            each(o, path);
     for (const struct cli_option *o = cli_common_options(0); o->name; o++) each(o, path);
 }
 
@@ -84,15 +87,19 @@ static void bash_words(enum cli_hint hint) {
     }
 }
 
-static void bash_path(const struct cli_command *c, const char *path) { printf("%s'%s'", *c->name ? "|" : "", path); }
+static void bash_path(const struct cli_command *c, const char *path) {
+    printf("%s'%s'", *c->name ? "|" : "", path);
+}
 
 static void bash_value(const struct cli_option *o, const char *path) {
     if (!o->value) return;
     printf("    '%s|--%s'", path, o->name);
     if (o->letter) printf("|'%s|-%c'", path, o->letter);
     fputs(") ", stdout);
-    if (o->choices) printf("words='%s'", o->choices);
-    else bash_words(o->hint);
+    if (o->choices)
+        printf("words='%s'", o->choices);
+    else
+        bash_words(o->hint);
     fputs(" ;;\n", stdout);
 }
 static void bash_values(const struct cli_command *c, const char *path) {
@@ -105,8 +112,10 @@ static void bash_option(const struct cli_option *o, const char *path) {
 }
 static void bash_options(const struct cli_command *c, const char *path) {
     printf("    '%s') words='", path);
-    if (!c->commands) each_option(c, path, bash_option);
-    else fputs("--help", stdout);
+    if (!c->commands)
+        each_option(c, path, bash_option);
+    else
+        fputs("--help", stdout);
     fputs("' ;;\n", stdout);
 }
 
@@ -129,7 +138,8 @@ static int completion_bash(struct cli *c) {
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    case ${COMP_WORDS[i]} in -b|--bootstrap-server) at=(-b \"${COMP_WORDS[i+1]}\") ;; esac\n"
          "  done\n"
-         "  ottla \"$1\" list --timeout-ms 1000 \"${at[@]}\" 2>/dev/null | sed 's/  .*//' | grep -v '^GROUP$'\n"
+         "  ottla \"$1\" list --timeout-ms 1000 \"${at[@]}\" 2>/dev/null | sed 's/  .*//' | grep -v "
+         "'^GROUP$'\n"
          "}\n"
          "_ottla() {\n"
          "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words= i\n"
@@ -169,28 +179,36 @@ static int completion_bash(struct cli *c) {
 /* Text inside of '…[…]'. */
 static void zsh_text(const char *s) {
     for (; *s; s++) {
-        if (*s == '\'') fputs("'\\''", stdout);
-        else if (strchr("[]:\\", *s)) printf("\\%c", *s);
-        else putchar(*s);
+        if (*s == '\'')
+            fputs("'\\''", stdout);
+        else if (strchr("[]:\\", *s))
+            printf("\\%c", *s);
+        else
+            putchar(*s);
     }
 }
 
 static const char *zsh_action(enum cli_hint hint) {
-    static const char *const actions[] = {"", "_files", "_files -/", "_ottla_names topic", "_ottla_names group"};
+    static const char *const actions[] = {"", "_files", "_files -/", "_ottla_names topic",
+                                          "_ottla_names group"};
     return actions[hint];
 }
 
 static void zsh_option(const struct cli_option *o, const char *path) {
     fputs(" \\\n      ", stdout);
-    if (o->letter) printf("'*'{-%c,--%s}'[", o->letter, o->name);
-    else printf("'*--%s[", o->name);
+    if (o->letter)
+        printf("'*'{-%c,--%s}'[", o->letter, o->name);
+    else
+        printf("'*--%s[", o->name);
     zsh_text(o->help);
     fputs("]", stdout);
     if (o->value) {
         fputs(":", stdout);
         zsh_text(o->value);
-        if (o->choices) printf(":(%s)", o->choices);
-        else printf(":%s", zsh_action(o->hint));
+        if (o->choices)
+            printf(":(%s)", o->choices);
+        else
+            printf(":%s", zsh_action(o->hint));
     }
     fputs("'", stdout);
 }
@@ -225,7 +243,8 @@ static int completion_zsh(struct cli *c) {
          "  for ((i = 1; i < $#words; i++)); do\n"
          "    case $words[i] in -b|--bootstrap-server) at=(-b $words[i+1]) ;; esac\n"
          "  done\n"
-         "  names=(${(f)\"$(ottla $1 list --timeout-ms 1000 $at 2>/dev/null | sed 's/  .*//' | grep -v '^GROUP$')\"})\n"
+         "  names=(${(f)\"$(ottla $1 list --timeout-ms 1000 $at 2>/dev/null | sed 's/  .*//' | grep -v "
+         "'^GROUP$')\"})\n"
          "  compadd -a names\n"
          "}\n"
          "_ottla() {\n"

@@ -2,5 +2,8 @@
  * cli/<name>.c, with int cli_<name>(int argc, char **argv), and one row here. No guard: included wherever the
  * list is needed. */
 VERB(topic, "create, list, describe, alter, delete topics")
+VERB(produce, "send records, from files or standard input")
+VERB(consume, "read records to standard output")
+VERB(group, "list, describe, reset, delete consumer groups")
 VERB(config, "show and change configurations")
 VERB(storage, "prepare and inspect log directories")

@@ -1,0 +1,67 @@
+#include "cli/consume_print.h"
+
+#include <string.h>
+
+#include "cli/text.h"
+
+static void add_bytes(struct strbuf *out, const char *name, const void *bytes, size_t n) {
+    if (!bytes) {
+        strbuf_addf(out, "\"%s\":null", name);
+    } else if (utf8_is_valid(bytes, n)) {
+        strbuf_addf(out, "\"%s\":", name);
+        strbuf_add_json(out, bytes, n);
+    } else {
+        strbuf_addf(out, "\"%sBase64\":\"", name);
+        base64_add(out, bytes, n);
+        strbuf_adds(out, "\"");
+    }
+}
+
+static void add_headers(struct strbuf *out, const rd_kafka_message_t *m) {
+    rd_kafka_headers_t *h;
+    const char *name;
+    const void *value;
+    size_t n;
+    strbuf_adds(out, ",\"headers\":{");
+    if (!rd_kafka_message_headers(m, &h))
+        for (size_t i = 0; !rd_kafka_header_get_all(h, i, &name, &value, &n); i++) {
+            if (i) strbuf_adds(out, ",");
+            strbuf_add_json(out, name, strlen(name));
+            strbuf_adds(out, ":");
+            if (value)
+                strbuf_add_json(out, value, n);
+            else
+                strbuf_adds(out, "null");
+        }
+    strbuf_adds(out, "}");
+}
+
+static void add_json(struct strbuf *out, const rd_kafka_message_t *m) {
+    rd_kafka_timestamp_type_t type;
+    const char *topic = rd_kafka_topic_name(m->rkt);
+    int64_t timestamp = rd_kafka_message_timestamp(m, &type);
+    strbuf_adds(out, "{\"topic\":");
+    strbuf_add_json(out, topic, strlen(topic));
+    strbuf_addf(out, ",\"partition\":%d,\"offset\":%lld,\"timestamp\":%lld,", m->partition,
+                (long long)m->offset, (long long)timestamp);
+    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) strbuf_adds(out, "\"timestampType\":\"LogAppendTime\",");
+    add_bytes(out, "key", m->key, m->key_len);
+    strbuf_adds(out, ",");
+    add_bytes(out, "value", m->payload, m->len);
+    add_headers(out, m);
+    strbuf_adds(out, "}");
+}
+
+void consume_print(struct strbuf *out, const rd_kafka_message_t *m, enum consume_format format,
+                   const char *delimiter, size_t delimiter_len) {
+    if (format == CONSUME_JSON) {
+        add_json(out, m);
+    } else {
+        if (format == CONSUME_KEY_VALUE) {
+            strbuf_add(out, m->key, m->key_len);
+            strbuf_add(out, delimiter, delimiter_len);
+        }
+        strbuf_add(out, m->payload, m->len);
+    }
+    strbuf_adds(out, "\n");
+}

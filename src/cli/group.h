@@ -1,0 +1,46 @@
+/* Private to the group verb: what is known of one group, in one form for classic and consumer groups. All of
+ * it is the arena's. */
+#ifndef OTTLA_CLI_GROUP_H
+#define OTTLA_CLI_GROUP_H
+
+#include "cli/offsets.h"
+
+struct group_member {
+    struct kstr id, instance, client, host; /* instance may be null */
+    int32_t partitions;                     /* how many are assigned */
+};
+
+/* A partition that the group has an offset of, or that is assigned to a member. */
+struct group_partition {
+    struct kstr topic;
+    int32_t partition, leader;
+    int64_t committed;  /* -1: none */
+    int64_t start, end; /* -1: not known */
+    int32_t member;     /* index of members; -1: nobody's */
+    struct kstr metadata;
+};
+
+struct group_view {
+    struct kstr name, state, type, assignor;
+    int32_t epoch; /* -1: none (classic) */
+    struct group_member *members;
+    int32_t members_n;
+    struct group_partition *partitions; /* by topic and number */
+    int32_t partitions_n, partitions_cap;
+};
+
+/* State and members. missing: the group does not exist, which is no error here. 0 or an exit status. */
+int group_ask(struct admin *a, const char *name, struct group_view *g, bool *missing);
+/* Adds the committed offsets. */
+int group_ask_committed(struct admin *a, struct group_view *g);
+/* Sorts the partitions and asks for their leaders, first and last offsets. */
+int group_ask_ends(struct admin *a, struct group_view *g);
+/* The partition, added if it is new. NULL without memory. */
+struct group_partition *group_partition(struct admin *a, struct group_view *g, struct kstr topic,
+                                        int32_t partition);
+
+int group_reset(struct cli *c);
+extern const struct cli_option group_reset_options[];
+extern const struct cli_command cli_group_command;
+
+#endif
