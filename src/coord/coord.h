@@ -47,6 +47,7 @@ struct coord_op {
     struct arena *arena;               /* for the response; nobody else may touch it meanwhile */
     const void *response;              /* set when done; in the arena. NULL: no memory */
     void (*done)(struct coord_op *op); /* coordinator's thread; the op is the owner's again */
+    void *owner;                       /* the owner's own */
     /* private */
     struct mail mail;
     struct coord *coord;

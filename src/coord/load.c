@@ -75,7 +75,7 @@ static void load(struct job *j) {
         if (!p->load_result && read.len)
             p->load_result = coord_load_replay(p->shard, codec, (const uint8_t *)read.s, read.len, now, &next,
                                                &p->loaded_records);
-    } while (!p->load_result && read.len);
+    } while (!p->load_result && read.len && !p->coord->stopped);
     strbuf_free(&read);
     codec_destroy(codec);
     p->written = p->committed = next < 0 ? 0 : next;

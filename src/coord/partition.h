@@ -47,8 +47,8 @@ struct coord {
     uint64_t seed;
     struct coord_partition **partitions; /* by index; NULL: not led */
     int32_t cap, loading;
-    bool stopped;
-    struct heap due; /* of partitions, by their next deadline */
+    _Atomic bool stopped; /* loads look at it */
+    struct heap due;      /* of partitions, by their next deadline */
     struct timer timer;
     struct codec *codec;
 };

@@ -33,6 +33,7 @@
 #include "replica/replicas.h"
 #include "server/acceptor.h"
 #include "server/control.h"
+#include "server/coordinators.h"
 #include "server/fetch_session.h"
 #include "server/housekeeping.h"
 #include "server/net.h"
@@ -71,6 +72,7 @@ void node_publish(struct node *n, const struct image_delta *delta) {
         }
     }
     node_set_image(n, delta->after);
+    if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
 }
 
@@ -412,6 +414,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
         return NULL;
     }
     n->housekeeping = housekeeping_start(n);
+    n->coordinators = coordinators_start(n, n->image);
     control_unfence(n->control);
     control_start(n->control);
     acceptors_start(n->acceptors);
@@ -420,10 +423,12 @@ struct node *node_start(struct config *config, struct strbuf *error) {
 }
 
 void node_stop(struct node *n) {
+    coordinators_quiet(n->coordinators);
     for (int i = 0; i < n->nets_n; i++) net_stop(n->nets[i]);
     for (int i = 0; i < n->nets_n; i++) net_join(n->nets[i]);
     acceptors_close(n->acceptors);
     control_stop(n->control);
+    coordinators_destroy(n->coordinators);
     housekeeping_stop(n->housekeeping);
     free_parts(n, true);
 }
