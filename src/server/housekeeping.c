@@ -63,30 +63,13 @@ static void retention(struct node *n, int64_t now) {
     free(c.replicas);
 }
 
-/* flush.ms: the earliest of the next flushes. */
-static int64_t flush_by_time(struct node *n, int64_t now) {
-    int64_t next = INT64_MAX;
-    struct collect c = all_replicas(n);
-    for (size_t i = 0; i < c.n; i++) {
-        struct replica *p = c.replicas[i];
-        log_lock(p->log);
-        int64_t due = log_is_open(p->log) && !p->deleted ? log_flush_due(p->log) : INT64_MAX;
-        log_unlock(p->log);
-        if (due <= now) log_flush(p->log, now);
-        else if (due < next) next = due;
-        replica_unref(p);
-    }
-    free(c.replicas);
-    return next;
-}
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void work(struct job *j) {
     struct housekeeping *h = (struct housekeeping *)((char *)j - offsetof(struct housekeeping, job));
     struct node *n = h->node;
     int64_t now = clock_wall_ms();
-    h->next_tick = flush_by_time(n, now);
+    h->next_tick = INT64_MAX;
     if (now >= h->next_retention) {
         retention(n, now);
         h->next_retention = now + h->retention_every;

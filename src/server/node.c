@@ -383,11 +383,11 @@ static void free_parts(struct node *n, bool stopped) {
     for (int i = 0; i < n->nets_n; i++) net_destroy(n->nets[i]);
     free(n->nets);
     if (n->workers) workers_destroy(n->workers);
-    if (n->replicas) replicas_destroy(n->replicas);
     if (n->control) control_destroy(n->control);
     for (int i = 0; i < n->logdirs_n; i++)
         if (stopped && !logdir_is_offline(n->logdirs[i])) logdir_close(n->logdirs[i], clock_wall_ms());
         else logdir_abandon(n->logdirs[i]);
+    if (n->replicas) replicas_destroy(n->replicas); /* and with it what the logs' configurations were in */
     if (n->producer_ids) producer_ids_destroy(n->producer_ids);
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);
     for (int i = 0; i < n->endpoints_n; i++) free((char *)(uintptr_t)n->endpoints[i].host);

@@ -87,7 +87,7 @@ struct log {
     bool metadata;   /* partition.metadata is known to be there */
     bool future, known;      /* known: end and start are right though it is closed */
     bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
-    bool deleted;            /* renamed to -delete; only pins keep it */
+    _Atomic bool deleted;    /* renamed to -delete; only pins keep it */
     _Atomic bool unverified; /* a crash left it, and it has not been opened since */
     _Atomic int pins;        /* of logdir.c's own walks */
     char name[];
