@@ -1,6 +1,7 @@
 /* The verbs of the command line: VERB(name, summary), in the order of `ottla --help`. A new verb is one file,
  * cli/<name>.c, with int cli_<name>(int argc, char **argv), and one row here. No guard: included wherever the
  * list is needed. */
+VERB(server, "start a node")
 VERB(topic, "create, list, describe, alter, delete topics")
 VERB(produce, "send records, from files or standard input")
 VERB(consume, "read records to standard output")
