@@ -325,6 +325,8 @@ static int receive(struct connection *c) {
     if (b && b->to - b->from >= 4) {
         size_t whole = 4 + (size_t)get_i32(b->bytes + b->from), have = b->to - b->from;
         if (whole > have && whole - have > want) want = whole - have;
+        size_t step = have > INBUF_SIZE ? have : INBUF_SIZE - have; /* a large frame gets its room as its bytes come */
+        if (want > step && step >= RECV_SIZE) want = step;
     }
     int err = make_room(c, (b ? b->to - b->from : 0) + want);
     if (err) return err;
