@@ -19,7 +19,7 @@ DROPPED = {
 # Identifiers that a broker chooses: replaced by what they stand for.
 IDENTIFIERS = {"topicId", "memberId", "leader", "producerId", "sessionId", "replicaDirectoryId", "directoryId", "memberIds"}
 # Sentences: being there is compared, the words are each broker's own.
-SENTENCES = {"errorMessage", "documentation"}
+SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage"}
 # Clock readings: a real one is as good as another, -1 and 0 are not.
 TIMES = {"logAppendTimeMs"}
 # Lists whose order carries meaning; all others are sets to their clients, and are compared sorted.
@@ -109,7 +109,7 @@ class Peer:
         if isinstance(value, list):
             items = [self.normal(v, field) for v in value]
             return items if field in ORDERED else sorted(items, key=repr)
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and value in self.known:
+        if field in IDENTIFIERS and value in self.known:
             return self.known[value]
         if field in IDENTIFIERS and value not in ("", None, ZERO, 0, -1):
             return f"<a {field}>"
