@@ -23,7 +23,7 @@ SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage"}
 # Clock readings: a real one is as good as another, -1 and 0 are not.
 TIMES = {"logAppendTimeMs"}
 # Lists whose order carries meaning; all others are sets to their clients, and are compared sorted.
-ORDERED = {"synonyms", "members"}
+ORDERED = {"synonyms"}
 ZERO = "00" * 16
 
 
