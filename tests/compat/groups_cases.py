@@ -101,7 +101,7 @@ def join_errors(peer):
         yield f"v{v} no protocols", join(peer, v, peer.name("empty"), protocols=[])
         yield f"v{v} empty type", join(peer, v, peer.name("empty"), protocolType="")
         if v >= 5:
-            yield f"v{v} empty instance", join(peer, v, group, groupInstanceId="")
+            yield f"v{v} empty instance", join(peer, v, peer.name(f"none{v}"), groupInstanceId="")
             yield f"v{v} odd instance", join(peer, v, peer.name(f"odd{v}"), groupInstanceId="a b")
             yield f"v{v} unknown member with instance", join(peer, v, group, "nobody", groupInstanceId="i")
         peer.call("LeaveGroup", 1, groupId=group, memberId=first["memberId"])
