@@ -14,7 +14,8 @@ from .tree import Problem, check
 # What cppcheck says and we do not want: GNU C defines it, other checkers see it better (uninitvar, nullPointer…), or it is about
 # cppcheck itself.
 CPPCHECK_QUIET = ["missingIncludeSystem", "missingInclude", "unmatchedSuppression", "normalCheckLevelMaxBranches", "checkersReport",
-                  "internalAstError", "nullPointerRedundantCheck", "uninitvar", "ctuuninitvar", "shiftNegativeLHS", "shiftTooManyBitsSigned"]
+                  "internalAstError", "nullPointerRedundantCheck", "uninitvar", "ctuuninitvar", "shiftNegativeLHS",
+                  "shiftTooManyBitsSigned"]
 
 
 def program(name, *versions):
