@@ -2,9 +2,9 @@
  *
  * log_append checks and assigns, and queues the caller's bytes; log_write_queue gives all of the queue to the file in one call and only
  * then moves the log end. Order of what follows a write, which recovery relies on:
- *   1. the batches are in the .log   2. aborted transactions are in the .txnindex   3. index entries, at some time, are in their files
- *   4. epochs, then a producer snapshot, are in theirs.
- * So whatever the indexes on disk name is in the log, and everything behind their last entry is found by reading the tail.
+ *   1. the batches are in the .log   2. aborted transactions are in the .txnindex   3. epochs, at some time, are in their file
+ *   4. time index entries, then offset index entries, are in theirs   5. perhaps a producer snapshot.
+ * So whatever the offset index on disk names is in the log, and everything behind its last entry is found by reading the tail.
  *
  * Failures: a refused batch changes nothing. A failed write takes the directory offline; what was queued is dropped; the log end
  * stays; memory may know of producers more than the log holds, which does not matter: nothing is served any more and the next start
@@ -107,9 +107,8 @@ int log_roll_at(struct log *l, int64_t base, int64_t now_ms) {
         ASSERT(base > s->base && base >= l->end);
         if ((err = segment_index(l, s))) return err;
         segment_max_timestamp(l, s, &err);
-        if (err || (err = segment_finish(l, s))) return err;
+        if (err || (err = log_persist(l, false)) || (err = segment_finish(l, s))) return err;
         if (s->writable && l->config->preallocate && (err = file_truncate(s->file, s->size))) return err;
-        if ((err = log_persist(l, false))) return err;
     }
     char dir[LOG_PATH];
     log_path(l, dir);
@@ -193,13 +192,18 @@ static void note_all(struct log *l, struct segment *s, const uint8_t *b, size_t 
     }
 }
 
+int log_flush_index(struct log *l, struct segment *s) {
+    char dir[LOG_PATH];
+    log_path(l, dir);
+    int err = epochs_write(&l->open->epochs, log_fs(l), dir, false);
+    return err || !s || !s->indexed ? err : segment_flush_index(l, s);
+}
+
 int log_persist(struct log *l, bool snapshot) {
     struct log_open *o = l->open;
     char dir[LOG_PATH];
     log_path(l, dir);
-    int err = 0;
-    if (o->count && log_active(l)->indexed) err = segment_flush_index(l, log_active(l));
-    if (!err) err = epochs_write(&o->epochs, log_fs(l), dir, false);
+    int err = log_flush_index(l, o->count ? log_active(l) : NULL);
     o->unpersisted = 0;
     if (err || !snapshot) return err;
     ASSERT(!o->queued);
@@ -217,7 +221,7 @@ static int persist_if_due(struct log *l, size_t bytes) {
     if (snapshot || o->unpersisted >= PERSIST_BYTES) return log_persist(l, snapshot);
     /* The next write may add an entry for each of its batches. */
     uint32_t room = s->offsets.count - s->offsets.on_disk + QUEUE_MAX;
-    return room >= INDEX_TAIL_MAX ? segment_flush_index(l, s) : 0;
+    return room >= INDEX_TAIL_MAX ? log_persist(l, false) : 0;
 }
 
 static int write_queue(struct log *l) {

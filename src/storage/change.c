@@ -155,6 +155,33 @@ int log_retention(struct log *l, int64_t now_ms) {
 
 /* ---- truncation ---- */
 
+/* A cut changes many files and may leave any mixture of them behind. .ottla-cut, written before it, says from where on nothing is to be
+ * believed; it goes when a recovery point that is low enough has been checkpointed. */
+static int announce_cut(struct log *l, int64_t offset) {
+    char path[LOG_PATH + 32], text[32];
+    if (!l->on_disk) return 0;
+    if (l->cut_offset >= 0 && l->cut_offset < offset) offset = l->cut_offset;
+    log_path(l, path);
+    strcat(path, "/" CUT_FILE);
+    int n = snprintf(text, sizeof text, "%lld\n", (long long)offset);
+    int err = fs_write_atomic(log_fs(l), path, text, (size_t)n);
+    if (err) return err;
+    l->cut_offset = offset;
+    l->cut_known = false;
+    return 0;
+}
+
+void log_cut_done(struct log *l) {
+    char path[LOG_PATH + 32];
+    if (l->cut_offset < 0 || !l->cut_known || !l->on_disk) return;
+    log_path(l, path);
+    /* Names that the cut took away must not come back without it: snapshots of another history. */
+    if (fs_sync_dir(log_fs(l), path)) return;
+    strcat(path, "/" CUT_FILE);
+    fs_unlink(log_fs(l), path); /* one that stays costs a slower recovery */
+    l->cut_offset = -1;
+}
+
 /* A flush that runs would count what is appended after the cut as flushed. */
 static void wait_for_flush(struct log *l) {
     while (l->open->flushing) {
@@ -178,6 +205,7 @@ static int truncate_fully(struct log *l, int64_t start, int64_t now_ms) {
     p->extra = -1;
     l->start = l->end = l->high_watermark = l->recovery_point = o->next_offset = start;
     o->unflushed_since = INT64_MAX;
+    o->dir_unsynced = l->on_disk;
     if (l->on_disk && (err = log_persist(l, false))) return err;
     return 0;
 }
@@ -188,6 +216,7 @@ int log_truncate_fully(struct log *l, int64_t new_start, int64_t now_ms) {
     ASSERT(!l->open->queued);
     wait_for_flush(l);
     err = logdir_begin_changes(l->dir);
+    if (!err) err = announce_cut(l, 0);
     if (!err) err = truncate_fully(l, new_start, now_ms);
     if (err) return log_failed(l, err, "truncating");
     log_check(l);
@@ -206,6 +235,7 @@ static int truncate_to(struct log *l, int64_t offset, int64_t now_ms) {
     if ((err = segment_truncate(l, s, offset, now_ms))) return err;
     l->size -= before - s->size;
     l->end = o->next_offset = offset;
+    o->dir_unsynced = true; /* the next flush makes the cut itself durable */
     o->bound_offset = -1;
     if (l->recovery_point > offset) l->recovery_point = offset;
     if (l->start > offset) l->start = offset;
@@ -226,6 +256,7 @@ int log_truncate_to(struct log *l, int64_t offset, int64_t now_ms) {
     }
     if (!l->open->count || l->open->segments[0].base > offset) return log_truncate_fully(l, offset, now_ms);
     err = logdir_begin_changes(l->dir);
+    if (!err) err = announce_cut(l, offset);
     if (!err) err = truncate_to(l, offset, now_ms);
     if (err) return log_failed(l, err, "truncating");
     log_check(l);

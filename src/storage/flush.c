@@ -3,7 +3,8 @@
  *
  * A flush covers, in this order: the .log of every segment that reaches above the recovery point, the indexes and snapshots of
  * those that are not active any more, epochs, and the names in the directory. Then the recovery point moves: below it
- * everything, indexes included, may be believed after a power cut (recover.c), except in the segment that it lies in, which is read. */
+ * everything, indexes included, may be believed after a power cut (recover.c), except in the segment with the record before it, and
+ * later ones, which are read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,8 @@ static int collect(struct log *l, struct work *w) {
     struct log_open *o = l->open;
     int err = epochs_write(&o->epochs, log_fs(l), w->path, true);
     if (err) return err;
-    struct segment *first = o->count ? log_floor(l, l->recovery_point) : NULL;
+    /* −1: a segment that ended at the recovery point may have been finished since. */
+    struct segment *first = o->count ? log_floor(l, l->recovery_point - 1) : NULL;
     if (!first && o->count) first = o->segments;
     for (struct segment *s = first; s && s < o->segments + o->count; s++) {
         bool active = s == log_active(l);

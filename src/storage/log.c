@@ -56,7 +56,7 @@ struct log *log_new(struct logdir *d, const char *name, const struct log_config 
     l->config = c;
     l->topic_len = topic_len;
     l->partition = partition;
-    l->latest_epoch = -1;
+    l->latest_epoch = l->cut_offset = -1;
     l->future = name[topic_len] && strchr(name + topic_len, '.') != NULL;
     memcpy(l->name, name, n + 1);
     return l;
@@ -162,9 +162,9 @@ int log_close_idle(struct log *l, int64_t now_ms) {
     bool offline = logdir_is_offline(l->dir);
     if (o->count && !offline) {
         struct segment *s = log_active(l);
-        if (s->indexed) err = segment_finish(l, s);
+        err = log_persist(l, true);
+        if (!err && s->indexed) err = segment_finish(l, s);
         if (!err && s->writable && l->config->preallocate) err = file_truncate(s->file, s->size);
-        if (!err) err = log_persist(l, true);
     }
     /* What was appended by an epoch alone would be forgotten: such a log stays open. */
     if (!err && !o->count && o->epochs.count) return OE_AGAIN;
@@ -271,7 +271,7 @@ int log_producers(struct log *l, struct arena *a, struct log_producer **p, int *
     struct hashmap *map = &l->open->producers.map;
     struct hashmap_entry *e;
     *n = 0;
-    if (!(*p = arena_alloc(a, map->count * sizeof **p))) return OE_LIMIT;
+    if (!(*p = arena_alloc(a, (map->count + 1) * sizeof **p))) return OE_LIMIT;
     for (size_t i = 0; (e = hashmap_next(map, &i));) {
         const struct producer *x = e->value;
         int last = (x->first + x->count - 1) % PRODUCER_BATCHES;

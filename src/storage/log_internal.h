@@ -31,6 +31,7 @@ struct batch_place {
     uint32_t position, size; /* size 0: no batch */
     int8_t magic;
 };
+#define CUT_FILE ".ottla-cut"
 
 struct segment {
     int64_t base;
@@ -80,6 +81,7 @@ struct log {
     struct log_open *open; /* NULL: closed */
     struct uuid topic_id;
     int64_t start, end, high_watermark, recovery_point, last_used, size;
+    int64_t cut_offset; /* of the .ottla-cut file; −1: there is none */
     int32_t partition, latest_epoch;
     uint16_t topic_len;
     uint8_t trust;   /* enum log_trust, of what is on disk, until it has been opened */
@@ -87,6 +89,7 @@ struct log {
     bool metadata;   /* partition.metadata is known to be there */
     bool future, known;      /* known: end and start are right though it is closed */
     bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
+    bool cut_known;          /* a recovery point since the cut is being written */
     _Atomic bool deleted;    /* renamed to -delete; only pins keep it */
     _Atomic bool unverified; /* a crash left it, and it has not been opened since */
     _Atomic int pins;        /* of logdir.c's own walks */
@@ -148,12 +151,14 @@ void scan_end(struct scan *c);
 
 /* append.c */
 int log_roll_at(struct log *l, int64_t base, int64_t now_ms);
+int log_flush_index(struct log *l, struct segment *s); /* epochs first; s may be NULL */
 int log_persist(struct log *l, bool snapshot);
 void log_drop_queue(struct log *l);
 /* recover.c */
 int recover_log(struct log *l, int64_t now_ms);
 int recover_producers(struct log *l, int64_t to, int64_t now_ms, bool add_aborts);
 /* change.c */
+void log_cut_done(struct log *l); /* a recovery point below the cut is on disk */
 int log_remove_segments(struct log *l, int from, int count, int64_t now_ms);
 
 /* logdir.c */

@@ -339,6 +339,17 @@ static int load(struct logdir *d, int64_t now_ms) {
     return 0;
 }
 
+static int make_root(struct logdir *d) {
+    int err = fs_mkdir(d->fs, d->path);
+    if (err) return err == OE_EXISTS ? 0 : err;
+    char *parent = xstrdup(d->path), *slash = strrchr(parent, '/');
+    if (!slash) strcpy(parent, ".");
+    else slash[slash == parent] = 0;
+    err = fs_sync_dir(d->fs, parent);
+    free(parent);
+    return err;
+}
+
 int logdir_open(const struct logdir_options *o, struct logdir **out) {
     if (strlen(o->path) >= LOG_DIR_PATH) return OE_INVALID;
     struct logdir *d = xcalloc(1, sizeof *d);
@@ -352,8 +363,7 @@ int logdir_open(const struct logdir_options *o, struct logdir **out) {
     random_seed(&d->random, (uint64_t)o->now_ms ^ hash_bytes(d->path, strlen(d->path), 1));
     char lock[LOG_PATH];
     snprintf(lock, sizeof lock, "%s/.lock", d->path);
-    int err = fs_mkdir(d->fs, d->path);
-    if (err == OE_EXISTS) err = 0;
+    int err = make_root(d);
     if (!err) err = fs_lock(d->fs, lock, &d->lock_file);
     if (!err) err = load(d, o->now_ms);
     if (err) {
@@ -419,6 +429,7 @@ static void add_lines(struct lines *x, struct log *l) {
     }
     if (l->on_disk && !l->future && !l->deleted) {
         add_line(&x->points, &x->point_count, l, l->recovery_point);
+        l->cut_known = true;
         if (l->start_inside) add_line(&x->starts, &x->start_count, l, l->start);
         add_line(&x->marks, &x->mark_count, l, l->high_watermark);
     }
@@ -450,7 +461,6 @@ int logdir_checkpoint(struct logdir *d) {
     strbuf_init(&x.marks, SIZE_MAX / 2);
     struct pinned p = pin_all(d);
     for (size_t i = 0; i < p.count; i++) add_lines(&x, p.logs[i]);
-    unpin_all(d, &p);
     /* Starts first: a start that is too low only shows what was deleted, a recovery point above lost data would hide the loss. */
     int err = checkpoint_write(d->fs, d->path, LOG_STARTS, x.start_count, &x.starts);
     if (!err) err = write_recovery_points(d, &x);
@@ -458,6 +468,12 @@ int logdir_checkpoint(struct logdir *d) {
     strbuf_free(&x.points);
     strbuf_free(&x.starts);
     strbuf_free(&x.marks);
+    for (size_t i = 0; i < p.count && !err; i++) {
+        log_lock(p.logs[i]);
+        log_cut_done(p.logs[i]);
+        log_unlock(p.logs[i]);
+    }
+    unpin_all(d, &p);
     if (err) logdir_fail(d, err);
     return err;
 }

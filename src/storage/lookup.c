@@ -79,8 +79,9 @@ int log_offset_for_timestamp(struct log *l, int64_t ts, struct codec *codec, str
         int64_t largest = segment_largest_timestamp(l, s, &err);
         if (err) return log_failed(l, err, "looking up a time");
         if (largest < ts) continue;
-        err = search_by_time(l, s, ts, codec, p);
-        return err < 0 ? log_failed(l, err, "looking up a time") : 0;
+        int found = search_by_time(l, s, ts, codec, p);
+        if (found < 0) return log_failed(l, found, "looking up a time");
+        if (found) break; /* else its late records are below the log start */
     }
     return 0;
 }

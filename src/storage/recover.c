@@ -9,7 +9,7 @@
  *  ----+--------------------------------------------+---------------------------------------------------------------------
  *   1  | TRUST_ALL, indexes good                    | headers from the last index entry on, for the end offset; nothing is written
  *   2  | TRUST_WRITES, indexes good                 | batches from the last index entry on are checked, a torn tail is cut
- *   3  | TRUST_FLUSHED                              | every segment from the one with the recovery point on is checked; the
+ *   3  | TRUST_FLUSHED                              | from the segment with the record before the recovery point on: the
  *      |                                            | first bad batch is cut, later segments are set aside; indexes, aborts, epochs
  *      |                                            | and producers are made anew from what was read
  *   4  | 1 or 2, index missing, wrong or zeros      | as row 3 for the active segment; others when they are first used
@@ -23,6 +23,7 @@
  *  11  | .deleted, .cleaned                         | deleted; a swap at or above a .cleaned is not complete: deleted
  *  12  | .swap                                      | what it replaces is deleted, then it gets its name
  *  13  | an index without its .log                  | deleted
+ *  14  | .ottla-cut: a truncation may be half done  | as row 3, from the offset that it names on, however the stop was
  *
  * Rows 2 and 4 rely on append.c's order of writes. After recovery the recovery point is where it was: what was read from the page
  * cache is not on disk yet; log_flush moves it. */
@@ -53,6 +54,7 @@ struct name {
 struct names {
     struct name *at;
     int count, cap;
+    bool cut;
 };
 
 static bool parse_name(const char *s, struct name *n) {
@@ -78,6 +80,7 @@ static bool parse_name(const char *s, struct name *n) {
 static void see_name(void *to, const char *s, bool is_dir) {
     struct names *all = to;
     struct name n;
+    all->cut |= !strcmp(s, CUT_FILE);
     if (is_dir || strlen(s) < 20 || !parse_name(s, &n)) return;
     if (all->count == all->cap) {
         all->cap = all->cap ? 2 * all->cap : 16;
@@ -200,11 +203,29 @@ static int add_segments(struct log *l, struct names *all, int64_t now_ms) {
     return err;
 }
 
+/* Row 14: a truncation that may have been done in part. */
+static int read_cut(struct log *l) {
+    char path[LOG_PATH + 32];
+    uint8_t *bytes = NULL;
+    size_t n;
+    log_path(l, path);
+    strcat(path, "/" CUT_FILE);
+    int err = fs_read_all(log_fs(l), path, 64, &bytes, &n);
+    if (err && err != OE_LIMIT) return err;
+    l->cut_offset = err ? 0 : strtoll((char *)bytes, NULL, 10);
+    free(bytes);
+    if (l->known) return 0;
+    l->trust = TRUST_FLUSHED;
+    if (l->recovery_point > l->cut_offset) l->recovery_point = l->cut_offset;
+    return 0;
+}
+
 static int find_files(struct log *l, int64_t now_ms) {
     struct names all = {0};
     char dir[LOG_PATH];
     log_path(l, dir);
     int err = fs_list(log_fs(l), dir, see_name, &all);
+    if (!err && all.cut) err = read_cut(l);
     if (!err) err = drop_leftovers(l, &all);
     if (!err) err = finish_swaps(l, &all);
     if (!err) err = add_segments(l, &all, now_ms);
@@ -231,7 +252,7 @@ static bool batch_fits(const struct segment *s, const uint8_t *b, uint32_t size,
 
 static int take_batch(struct log *l, struct segment *s, const uint8_t *b, uint32_t at, uint32_t size, const struct reading *r) {
     struct log_open *o = l->open;
-    int err = index_tail_full(&s->offsets) ? segment_flush_index(l, s) : 0;
+    int err = index_tail_full(&s->offsets) ? log_flush_index(l, s) : 0;
     if (err) return err;
     segment_note(l, s, b, at, size);
     if (batch_magic(b) < 2) return 0;
@@ -288,7 +309,7 @@ static int rebuild_active(struct log *l, struct segment *s, struct reading *r) {
     r->check = true;
     if (!err) err = read_batches(l, s, 0, r);
     if (!err && r->torn) err = cut_tail(l, s, r->size);
-    return err ? err : segment_flush_index(l, s);
+    return err ? err : log_flush_index(l, s);
 }
 
 static int recover_active(struct log *l, enum log_trust trust) {
@@ -324,6 +345,7 @@ static int recover_one(struct log *l, struct segment *s, struct reading *r) {
     if (!err && s->has_aborts) err = segment_truncate_aborts(l, s, INT64_MIN);
     if (!err) err = read_batches(l, s, 0, r);
     if (!err && r->torn) err = cut_tail(l, s, r->size);
+    if (!err) err = log_flush_index(l, s);
     return err ? err : segment_finish(l, s);
 }
 
@@ -337,7 +359,7 @@ static int drop_from(struct log *l, int first, int64_t now_ms, const char *why) 
 
 static int recover_unflushed(struct log *l, int64_t now_ms) {
     struct log_open *o = l->open;
-    struct segment *s = log_floor(l, l->recovery_point);
+    struct segment *s = log_floor(l, l->recovery_point - 1);
     int i = s ? (int)(s - o->segments) : 0, err = logdir_begin_changes(l->dir);
     char dir[LOG_PATH];
     log_path(l, dir);
@@ -500,10 +522,10 @@ static int drop_stray_snapshots(struct log *l) {
 
 int recover_log(struct log *l, int64_t now_ms) {
     struct log_open *o = l->open;
-    enum log_trust trust = (enum log_trust)l->trust;
     bool rebuild_epochs = false;
     read_topic_id(l);
     int err = find_files(l, now_ms);
+    enum log_trust trust = (enum log_trust)l->trust;
     if (err || (err = read_epochs(l, &rebuild_epochs))) return err;
     if (!o->count) err = empty_log(l, now_ms);
     else if (trust == TRUST_FLUSHED) err = recover_unflushed(l, now_ms);

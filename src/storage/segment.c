@@ -192,11 +192,11 @@ void segment_note(const struct log *l, struct segment *s, const uint8_t *b, uint
 int segment_flush_index(struct log *l, struct segment *s) {
     char path[LOG_PATH];
     ASSERT(s->indexed);
-    log_file_path(l, s->base, ".index", path);
-    int err = index_flush(&s->offsets, log_fs(l), path);
-    if (err) return err;
     log_file_path(l, s->base, ".timeindex", path);
-    return index_flush(&s->times, log_fs(l), path);
+    int err = index_flush(&s->times, log_fs(l), path);
+    if (err) return err;
+    log_file_path(l, s->base, ".index", path);
+    return index_flush(&s->offsets, log_fs(l), path);
 }
 
 int segment_finish(struct log *l, struct segment *s) {
