@@ -1,14 +1,15 @@
 /* From disk to an image: the newest good snapshot, then the log behind it (MetadataLoader, KafkaRaftLog of
  * the reference).
  *
- *   snapshots      | log                              | done
- *   ---------------+----------------------------------+-----------------------------------------------------------
- *   none           | begins at 0                      | all of it is replayed
- *   none           | begins later                     | OE_CORRUPT: what came before is gone
- *   newest good    | holds its end offset             | snapshot, then the log from there
- *   newest good    | ends before it                   | emptied, begins at the snapshot's end: it was cut by
- * a crash newest good    | begins behind it                 | OE_CORRUPT: there is a gap newest damaged | any
- * | the one before it is tried, if the log reaches back to it */
+ *   snapshots      | log                  | done
+ *   ---------------+----------------------+--------------------------------------------------------------
+ *   none           | begins at 0          | all of it is replayed
+ *   none           | begins later         | OE_CORRUPT: what came before is gone
+ *   newest good    | holds its end offset | snapshot, then the log from there
+ *   newest good    | ends before it       | emptied, begins at the snapshot's end: a crash cut it
+ *   newest good    | begins behind it     | OE_CORRUPT: there is a gap
+ *   newest damaged | any                  | the one before it is tried, if the log reaches back to it
+ */
 #include "kraft/node_internal.h"
 
 #include "base/assert.h"
