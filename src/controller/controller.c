@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "controller/state.h"
+#include "metadata/topic_name.h"
 #include "metadata/version.h"
 #include "records/metadata.h"
 
@@ -57,25 +58,17 @@ struct api_error api_error_printf(struct arena *a, int16_t code, const char *for
 }
 
 const char *topic_name_problem(struct kstr name, struct arena *a) {
-    enum { MAX_NAME = 249 };
     static const char start[] = "Topic name is invalid: ";
     if (name.len <= 0) return "Topic name is invalid: the empty string is not allowed";
     if (kstr_is(name, ".")) return "Topic name is invalid: '.' is not allowed";
     if (kstr_is(name, "..")) return "Topic name is invalid: '..' is not allowed";
-    if (name.len > MAX_NAME)
+    if (name.len > TOPIC_NAME_MAX)
         return arena_printf(a, "%sthe length of '%.*s' is longer than the max allowed length %d", start,
-                            name.len, name.s, MAX_NAME);
-    for (int32_t i = 0; i < name.len; i++) {
-        char c = name.s[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                    c == '_' || c == '-';
-        if (!fine)
-            return arena_printf(
-                a,
-                "%s'%.*s' contains one or more characters other than ASCII alphanumerics, '.', '_' "
-                "and '-'",
-                start, name.len, name.s);
-    }
+                            name.len, name.s, TOPIC_NAME_MAX);
+    if (!topic_name_valid(name.s, (size_t)name.len))
+        return arena_printf(
+            a, "%s'%.*s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+            start, name.len, name.s);
     return NULL;
 }
 
