@@ -131,6 +131,7 @@ static int start_producer(struct bench *b) {
     if (!status) status = kafka_set(conf, "acks", acks ? acks : "all");
     if (!status) status = kafka_set(conf, "linger.ms", linger ? linger : b->consumer ? "0" : "5");
     if (!status) status = kafka_default(b->c, conf, "queue.buffering.max.messages", "500000");
+    if (!status) status = kafka_default(b->c, conf, "socket.nagle.disable", "true");
     if (status) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -167,6 +168,14 @@ static bool is_due(const struct bench *b) {
            clock_mono_ns() - b->started_ns >= (int64_t)((double)b->sent / (double)b->rate * NS_PER_S);
 }
 
+/* Whole milliseconds in which nothing is to be sent. */
+static int until_due_ms(const struct bench *b) {
+    if (b->sent == b->count) return SHORT_MS;
+    int64_t due = b->started_ns + (int64_t)((double)b->sent / (double)b->rate * NS_PER_S);
+    int64_t left = (due - clock_mono_ns()) / 1000000;
+    return left < 0 ? 0 : left > SHORT_MS ? SHORT_MS : (int)left;
+}
+
 static void produce_all(struct bench *b) {
     rd_kafka_topic_t *t = rd_kafka_topic_new(b->producer, b->topic, NULL);
     b->started_ns = clock_mono_ns();
@@ -196,6 +205,7 @@ static int start_consumer(struct bench *b, int64_t from) {
     if (!status) status = kafka_set(conf, "enable.partition.eof", "true");
     if (!status) status = kafka_set(conf, "auto.offset.reset", "earliest");
     if (!status) status = kafka_read_ahead(b->c, conf);
+    if (!status) status = kafka_default(b->c, conf, "socket.nagle.disable", "true");
     if (!status && from != RD_KAFKA_OFFSET_BEGINNING)
         status = kafka_default(b->c, conf, "fetch.wait.max.ms", "100");
     if (status) {
@@ -261,7 +271,7 @@ static void both(struct bench *b) {
         if (b->sent < b->count && is_due(b)) send_one(b, t, b->sent);
         if (b->sent == b->count && deadline == INT64_MAX) deadline = clock_mono_ms() + DRAIN_MS;
         rd_kafka_poll(b->producer, 0);
-        take(b, 0, true);
+        take(b, until_due_ms(b), true);
         show(b, b->received);
     }
     rd_kafka_topic_destroy(t);
