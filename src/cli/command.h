@@ -89,7 +89,5 @@ int cli_parse_number(const char *text, int64_t min, int64_t max, int64_t *v);
 
 /* The options that flags add, ended by a {0}. */
 const struct cli_option *cli_common_options(unsigned flag);
-/* Every verb that has a table, ended by NULL: for completion. */
-extern const struct cli_command *const cli_tables[];
 
 #endif

@@ -11,6 +11,7 @@
 #include "cli/group.h"
 #include "cli/log.h"
 #include "cli/produce.h"
+#include "cli/storage.h"
 #include "cli/topic.h"
 
 static int completion_bash(struct cli *c);
@@ -34,13 +35,27 @@ static const struct cli_command commands[] = {
 static const struct cli_command completion_command = {
     "completion", .summary = "Tab completion for bash and zsh", .commands = commands};
 
-const struct cli_command *const cli_tables[] = {
-    &cli_topic_command, &cli_produce_command, &cli_consume_command,
-    &cli_group_command, &cli_config_command,  &cli_log_command,
-    &cli_bench_command, &completion_command,  NULL,
+/* The server parses its own two arguments. */
+static const struct cli_option server_options[] = {
+    {0, "override", "KEY=VALUE", "a key of the file with another value"}, {0}};
+static const struct cli_command server_command = {
+    "server", "[FILE]", "start a node", .options = server_options, .hint = HINT_FILE, .most = 1};
+
+/* Every verb that has a table; the others take files. */
+static const struct cli_command *const cli_tables[] = {
+    &server_command,
+    &cli_topic_command,
+    &cli_produce_command,
+    &cli_consume_command,
+    &cli_group_command,
+    &cli_config_command,
+    &cli_storage_command,
+    &cli_log_command,
+    &cli_bench_command,
+    &completion_command,
+    NULL,
 };
 
-/* Verbs that have no table take files. */
 static const struct {
     const char *name, *summary;
 } verbs[] = {

@@ -30,6 +30,7 @@ int64_t histogram_at(const struct histogram *h, double part) {
     uint64_t seen = 0, wanted = (uint64_t)(part * (double)h->count + 0.5);
     if (wanted < 1) wanted = 1;
     for (int i = 0; i < HISTOGRAM_SLOTS && h->count; i++)
-        if ((seen += h->slots[i]) >= wanted) return top_of(i) < h->max ? top_of(i) : h->max;
+        if ((seen += h->slots[i]) >= wanted)
+            return i < HISTOGRAM_SLOTS - 1 && top_of(i) < h->max ? top_of(i) : h->max;
     return h->max;
 }

@@ -302,6 +302,9 @@ static const struct cli_example format_examples[] = {
 static const struct cli_example info_examples[] = {
     {"ottla storage info -c server.properties", "what is where"}, {0}};
 
+static const struct cli_example uuid_examples[] = {
+    {"ottla storage format -t $(ottla storage random-uuid) --standalone", "for a new cluster"}, {0}};
+
 static const struct cli_command commands[] = {
     {.name = "format",
      .summary = "prepare the log directories of a new node",
@@ -314,7 +317,10 @@ static const struct cli_command commands[] = {
      .options = info_options,
      .examples = info_examples,
      .flags = CLI_JSON},
-    {.name = "random-uuid", .summary = "print a new id for a cluster", .run = run_random_uuid},
+    {.name = "random-uuid",
+     .summary = "print a new id for a cluster",
+     .run = run_random_uuid,
+     .examples = uuid_examples},
     {0}};
 
 const struct cli_command cli_storage_command = {

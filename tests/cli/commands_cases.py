@@ -1,0 +1,289 @@
+"""Our own commands against a broker: ottla, or Apache Kafka with `tests/run --broker kafka cli`. And what needs no broker: wrong usage,
+completion."""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from lib.case import bootstrap, case, check, equal, main, run, unique
+
+VERBS = ["server", "topic", "produce", "consume", "group", "config", "storage", "log", "bench", "completion"]
+
+
+def ottla(*args, **options):
+    return run([os.environ["OTTLA"], *args], env={"OTTLA_BOOTSTRAP": os.environ.get("BOOTSTRAP", "127.0.0.1:1")}, **options)
+
+
+def as_json(*args, **options):
+    return json.loads(ottla(*args, "--json", **options))
+
+
+def refused(*args, status=1, stdin=b""):
+    """What a command that must fail says: one line that begins with `ottla: `."""
+    got = subprocess.run([os.environ["OTTLA"], *args], input=stdin, capture_output=True, timeout=60, check=False,
+                         env={**os.environ, "OTTLA_BOOTSTRAP": os.environ.get("BOOTSTRAP", "127.0.0.1:1")})
+    said = got.stderr.decode()
+    equal(got.returncode, status, f"status of {args}, which said {said!r}")
+    equal(len(said.splitlines()), 1, f"lines of {said!r}")
+    check(said.startswith("ottla: "), f"{args} said {said!r}")
+    return said
+
+
+def records(topic, *args):
+    return [json.loads(line) for line in ottla("consume", topic, "-e", "-f", "json", *args).splitlines()]
+
+
+def produce(topic, lines, *args):
+    return ottla("produce", topic, *args, stdin="".join(f"{line}\n" for line in lines).encode())
+
+
+@case()
+def topics():
+    """create, list, describe, alter, delete."""
+    name, other = unique("cli-topic"), unique("cli-topic-b")
+    created = as_json("topic", "create", name, "-p", "3", "-c", "retention.ms=86400000")
+    equal([(t["name"], t["created"], t["partitions"]) for t in created], [(name, True, 3)], "created")
+    check("exists" in refused("topic", "create", name), "a second create must say that it exists")
+    equal(as_json("topic", "create", name, "--if-not-exists")[0]["created"], False, "created again")
+    as_json("topic", "create", other, "-p", "2", "--validate-only")
+    listed = as_json("topic", "list")
+    check(name in listed and other not in listed, f"listed {listed}")
+    check(name in ottla("topic", "list").splitlines(), "list as text")
+    produce(name, range(10), "-p", "1")
+    about = as_json("topic", "describe", name)[0]
+    equal(about["configs"], {"retention.ms": "86400000"}, "configs")
+    equal([(p["start"], p["end"]) for p in about["partitions"]], [(0, 0), (0, 10), (0, 0)], "offsets")
+    check(about["partitions"][1]["size"] > 0 and about["partitions"][1]["isr"], f"size and isr of {about}")
+    ottla("topic", "alter", name, "-p", "5", "-c", "segment.ms=1000000", "--unset", "retention.ms")
+    about = as_json("topic", "describe", name, "--no-offsets")[0]
+    equal((len(about["partitions"]), about["configs"]), (5, {"segment.ms": "1000000"}), "after alter")
+    refused("topic", "alter", name, "-p", "2")
+    refused("topic", "create", "bad name")
+    refused("topic", "create", unique("cli-topic"), "-c", "no.such=1")
+    check("no such topic" in refused("topic", "describe", other), "describe of what is not there")
+    ottla("topic", "describe", name)
+    ottla("topic", "delete", name)
+    refused("topic", "delete", name)
+    equal(as_json("topic", "delete", name, "--if-exists")[0]["deleted"], False, "deleted again")
+
+
+@case()
+def assignments():
+    """Replicas by hand, on the one broker there is."""
+    name = unique("cli-assign")
+    broker = as_json("topic", "create", name)[0] and as_json("topic", "describe", name)[0]["partitions"][0]["leader"]
+    by_hand = unique("cli-assign")
+    equal(as_json("topic", "create", by_hand, "--assignment", f"{broker},{broker}")[0]["partitions"], 2, "partitions")
+    ottla("topic", "alter", by_hand, "-p", "3", "--assignment", str(broker))
+    refused("topic", "create", unique("cli-assign"), "--assignment", "1:x", status=2)
+    refused("topic", "create", unique("cli-assign"), "--assignment", "999999")
+
+
+@case()
+def produce_consume():
+    """Keys, headers, formats, codecs, positions."""
+    topic = unique("cli-records")
+    ottla("topic", "create", topic, "-p", "2")
+    produce(topic, ["a:1", "b:2", "none", "c:"], "-k", ":", "-H", "x=1", "-p", "0")
+    got = records(topic)
+    equal([(r["key"], r["value"], r["headers"]) for r in got],
+          [("a", "1", {"x": "1"}), ("b", "2", {"x": "1"}), (None, "none", {"x": "1"}), ("c", "", {"x": "1"})], "records")
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"]:
+        produce(topic, [f"{codec}-{i}" for i in range(100)], "-z", codec, "-p", "1")
+    equal(ottla("consume", topic, "-p", "1", "-e", "--from", "400").splitlines(), [f"zstd-{i}" for i in range(100)], "from 400")
+    equal(ottla("consume", topic, "-p", "1", "-e", "--from", "-2").splitlines(), ["zstd-98", "zstd-99"], "the last two")
+    equal(ottla("consume", topic, "-p", "0", "-n", "2", "--from", "start", "-f", "key-value", "-d", "=").splitlines(),
+          ["a=1", "b=2"], "the first two")
+    time.sleep(0.02)
+    now = int(time.time() * 1000)
+    time.sleep(0.02)
+    produce(topic, ["late"], "-0", "-p", "0", "-i")
+    equal([r["value"] for r in records(topic, "--from-time", str(now))], ["late"], "by time")
+    check("no topic" in refused("consume", unique("cli-nothing"), "-e", "-X", "allow.auto.create.topics=false"), "unknown topic")
+    refused("consume", topic, "-p", "7", "-e")
+    refused("produce", topic, "/no/such/file")
+
+
+@case()
+def json_round_trip():
+    """What consume prints, produce sends; bytes that are no text, nulls and timestamps included."""
+    source, target = unique("cli-json"), unique("cli-json")
+    ottla("topic", "create", source, target, "-p", "1")
+    lines = [{"key": "k", "value": {"a": [1, None]}, "headers": {"h": "v", "n": None}, "timestamp": 1700000000000},
+             {"key": None, "valueBase64": "AAEC/w=="}, {"key": "gone", "value": None}]
+    produce(source, [json.dumps(line) for line in lines], "-f", "json")
+    first = ottla("consume", source, "-e", "-f", "json")
+    equal(json.loads(first.splitlines()[0])["value"], '{"a":[1,null]}', "a value that was an object")
+    ottla("produce", target, "-f", "json", stdin=first.encode())
+    equal([{**r, "topic": source} for r in records(target)], [json.loads(line) for line in first.splitlines()], "the copy")
+    failed = subprocess.run([os.environ["OTTLA"], "produce", target, "-f", "json", "-b", bootstrap()], input=b"x\n{}\n",
+                            capture_output=True, check=False, timeout=60)
+    equal((failed.returncode, len(records(target))), (1, 4), "a wrong line fails, the others are sent")
+    check(b"record 1" in failed.stderr, failed.stderr)
+
+
+@case()
+def groups():
+    """list, describe, reset, delete."""
+    topic, group = unique("cli-group"), unique("cli-group-g")
+    ottla("topic", "create", topic, "-p", "2")
+    produce(topic, range(30), "-p", "0")
+    produce(topic, range(10), "-p", "1")
+    equal(len(ottla("consume", topic, "-e", "-g", group).splitlines()), 40, "read by the group")
+    equal(ottla("consume", topic, "-e", "-g", group), "", "read again")
+    check(group in [g["group"] for g in as_json("group", "list")], "list")
+
+    def committed():
+        return {p["partition"]: (p["committed"], p["lag"]) for p in as_json("group", "describe", group)[0]["partitions"]}
+
+    equal(committed(), {0: (30, 0), 1: (10, 0)}, "offsets")
+    plan = as_json("group", "reset", group, "--topic", topic, "--to", "earliest")
+    equal([p["new"] for p in plan["partitions"]], [0, 0], "the plan")
+    equal(committed(), {0: (30, 0), 1: (10, 0)}, "a plan changes nothing")
+    ottla("group", "reset", group, "--topic", f"{topic}:0", "--shift", "-5", "-x")
+    equal(committed(), {0: (25, 5), 1: (10, 0)}, "after the shift")
+    ottla("group", "reset", group, "--all-topics", "--to", "20", "-x")
+    equal(committed(), {0: (20, 10), 1: (10, 0)}, "an offset, no further than the end")
+    ottla("group", "reset", group, "--all-topics", "--to-time", "1h", "-x")
+    equal(committed(), {0: (0, 30), 1: (0, 10)}, "by time")
+    ottla("group", "reset", group, "--all-topics", "--to", "latest", "-x")
+    equal(committed(), {0: (30, 0), 1: (10, 0)}, "the end")
+    refused("group", "reset", group, "--topic", f"{topic}:7", "--to", "earliest")
+    refused("group", "reset", group, "--all-topics", status=2)
+    fresh = unique("cli-group-new")
+    ottla("group", "reset", fresh, "--topic", topic, "--to", "5", "--execute")
+    equal(as_json("group", "describe", fresh)[0]["partitions"][0]["committed"], 5, "a new group")
+    ottla("group", "delete", group)
+    check("no group" in refused("group", "describe", group), "describe of a deleted group")
+    refused("group", "delete", group)
+
+
+@case()
+def group_with_member():
+    """A group that somebody is in: its members are shown, its offsets cannot be moved."""
+    topic, group = unique("cli-member"), unique("cli-member-g")
+    ottla("topic", "create", topic, "-p", "2")
+    member = subprocess.Popen([os.environ["OTTLA"], "consume", topic, "-g", group, "-b", bootstrap()], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 30
+        while True:
+            got = subprocess.run([os.environ["OTTLA"], "group", "describe", group, "--json", "-b", bootstrap()], check=False,
+                                 capture_output=True, timeout=60)
+            about = json.loads(got.stdout)[0] if got.returncode == 0 else {}
+            if about.get("state") == "Stable":
+                break
+            check(time.monotonic() < end, f"the group did not become stable: {about}")
+            time.sleep(0.1)
+        equal([m["partitions"] for m in about["members"]], [2], "members and their partitions")
+        check("member" in refused("group", "reset", group, "--topic", topic, "--to", "latest", "-x"), "reset")
+        refused("group", "delete", group)
+    finally:
+        member.terminate()
+        equal(member.wait(30), 0, "status of a consumer that was ended")
+    ottla("group", "delete", group)
+
+
+@case()
+def configs():
+    """describe, set, unset, list."""
+    topic = unique("cli-config")
+    ottla("topic", "create", topic)
+    ottla("config", "set", "topic", topic, "retention.ms=5000000", "cleanup.policy+=compact")
+    got = {k["name"]: (k["value"], k["source"]) for k in as_json("config", "describe", "topic", topic)}
+    equal(got["retention.ms"], ("5000000", "topic"), "set")
+    check("compact" in got["cleanup.policy"][0], f"appended: {got}")
+    ottla("config", "unset", "topic", topic, "retention.ms")
+    check("retention.ms" not in {k["name"] for k in as_json("config", "describe", "topic", topic) if k["source"] == "topic"}, "unset")
+    everything = as_json("config", "describe", "topic", topic, "--docs")
+    check(len(everything) > 20 and all(k["documentation"] for k in everything), "docs")
+    broker = str(as_json("topic", "describe", topic)[0]["partitions"][0]["leader"])
+    names = {k["name"] for k in as_json("config", "describe", "broker", broker, "--all")}
+    check({"num.partitions", "log.retention.hours"} <= names, f"{len(names)} configurations of the broker")
+    ottla("config", "describe", "topic", topic)
+    check(topic in ottla("config", "list", "topic"), "list")
+    refused("config", "set", "topic", topic, "retention.ms=never")
+    refused("config", "set", "topic", topic, "retention.ms=1", "--validate-only", "--nope", status=2)
+    refused("config", "describe", "planet", "x", status=2)
+
+
+@case(seconds=120)
+def bench():
+    for what in ["produce", "consume", "e2e"]:
+        got = as_json("bench", what, "-n", "2000", "-s", "200", *(["-r", "2000"] if what == "e2e" else []))
+        equal((got["records"], got["failed"]), (2000, 0), what)
+        check(got["recordsPerSecond"] > 0, got)
+        check(what == "consume" or got["latencyMs"]["p50"] > 0, got)
+    check(not [t for t in as_json("topic", "list") if t.startswith("ottla-bench-")], "topics left behind")
+    check("records in" in ottla("bench", "produce", "-n", "1000"), "text")
+
+
+@case(needs=())
+def wrong_usage():
+    """Status 2, one line, and what to do."""
+    for args in [("nope",), ("topic", "nope"), ("topic", "create"), ("topic", "list", "x"), ("topic", "list", "--nope"),
+                 ("topic", "create", "a", "-p", "x"), ("topic", "create", "a", "-p", "0"), ("consume", "a", "-f", "xml"),
+                 ("topic", "list", "-b", "nowhere"), ("produce", "a", "-k", "\\q"), ("consume", "a", "--from", "soon"),
+                 ("group", "reset", "g", "--to", "earliest"), ("produce", "a", "-H", "x"), ("topic", "alter", "a"),
+                 ("bench", "e2e", "-s", "1"), ("log", "dump")]:
+        refused(*args, status=2)
+    said = refused("topic", "list", "-b", "127.0.0.1:1")
+    check("127.0.0.1:1" in said and "broker" in said, said)
+    for args in [("produce", "a"), ("consume", "a"), ("group", "list"), ("bench", "produce")]:
+        refused(*args, "-b", "127.0.0.1:1")
+    refused("log", "dump", "/no/such/file.log")
+    refused("log", "verify", "/no/such/directory")
+
+
+@case(needs=())
+def helps():
+    """Every command explains itself with examples."""
+    top = ottla("--help")
+    for verb in VERBS:
+        check(f"  {verb} " in top, f"{verb} is not in --help")
+        said = ottla(verb, "--help")
+        commands = [line.split()[0] for line in said.splitlines() if line.startswith("  ") and "COMMAND" in said]
+        for text in [ottla(verb, c, "--help") for c in commands] or [said]:
+            check("Examples:" in text and "ottla " + verb in text, text)
+
+
+@case(needs=())
+def completion():
+    """The scripts parse, and bash's finds verbs, commands, options and values."""
+    with tempfile.TemporaryDirectory() as folder:
+        for shell in ["bash", "zsh"]:
+            with open(f"{folder}/{shell}", "w", encoding="utf-8") as f:
+                f.write(ottla("completion", shell))
+        if shutil.which("zsh"):
+            run(["zsh", "-n", f"{folder}/zsh"])
+        script = f"source {folder}/bash; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _ottla; echo \"${{COMPREPLY[*]}}\""
+        for words, wanted in [(["ottla", ""], set(VERBS)), (["ottla", "top"], {"topic"}), (["ottla", "topic", "de"], {"describe", "delete"}),
+                              (["ottla", "produce", "--comp"], {"--compression"}), (["ottla", "produce", "-z", "l"], {"lz4"}),
+                              (["ottla", "storage", "f"], {"format"}), (["ottla", "server", "--o"], {"--override"})]:
+            got = set(run(["bash", "-c", script, "bash", *words]).split())
+            check(wanted <= got and (not words[-1] or wanted == got), f"{words} completes to {got}")
+
+
+@case(needs=("reference",), seconds=120)
+def dump_and_verify():
+    """The reference's own log directory: nothing wrong with it, and its internal topics can be read."""
+    folder = os.environ["REFERENCE_DATA"]
+    topic, env = unique("cli-dump"), {"OTTLA_BOOTSTRAP": os.environ["REFERENCE"]}
+    ottla_at = [os.environ["OTTLA"]]
+    run([*ottla_at, "topic", "create", topic], env=env)
+    run([*ottla_at, "produce", topic, "-z", "zstd"], stdin=b"one\ntwo\n", env=env)
+    run([*ottla_at, "consume", topic, "-e", "-g", topic], env=env)
+    said = ottla("log", "verify", folder)
+    check(": 0 problems" in said, said)
+    dumped = ottla("log", "dump", "--print-data", *glob.glob(f"{folder}/{topic}-0/*.log"))
+    check("value: two" in dumped and "compresscodec: zstd" in dumped, dumped)
+    metadata = ottla("log", "dump", "--json", *glob.glob(f"{folder}/__cluster_metadata-0/*.log"))
+    check(f'"type":"TOPIC_RECORD","version":0,"data":{{"name":"{topic}"' in metadata, "the topic's record")
+    offsets = "".join(ottla("log", "dump", f) for f in glob.glob(f"{folder}/__consumer_offsets-*/*.log") if os.path.getsize(f))
+    check(f'"group":"{topic}"' in offsets, "the group's offsets")
+
+
+if __name__ == "__main__":
+    main()
