@@ -11,6 +11,7 @@
 #   make format              rewrite the C sources as .clang-format says
 #   make clean               remove what was built (not ./data)
 #
+# WERROR=true makes warnings errors in a new build folder (.ci/run does; a compiler that is newer than we are may warn of more).
 # SAN=address|undefined|thread builds into build-$(SAN), without packages of its own; `make test SAN=address` runs the unit, wire,
 # crash and fuzz tests under it. CC=clang takes another compiler (into a build folder that does not exist yet).
 PREFIX ?= /usr/local
@@ -20,6 +21,7 @@ SECONDS ?= 60
 CHECK_SECONDS ?= 60
 FORMAT ?= 0
 SAN ?=
+WERROR ?= false
 TESTS ?=
 TARGETS ?=
 
@@ -27,7 +29,7 @@ ifneq ($(filter-out address undefined thread,$(SAN)),)
 $(error SAN is address, undefined or thread)
 endif
 B := build$(addprefix -,$(SAN))
-SETUP := --buildtype=debugoptimized --prefix=$(PREFIX) $(if $(SAN),-Db_sanitize=$(SAN) -Db_lundef=false)
+SETUP := --buildtype=debugoptimized --prefix=$(PREFIX) -Dwerror=$(WERROR) $(if $(SAN),-Db_sanitize=$(SAN) -Db_lundef=false)
 ifeq ($(origin CC),default)
 CC_SETUP :=
 else

@@ -323,7 +323,7 @@ static int report(const struct run *r, double elapsed, double cpu, double load_c
     printf("mib_s=%.1f records_s=%.0f requests_s=%.0f p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.3f ",
            mib / elapsed, (double)r->records / elapsed, (double)r->requests / elapsed, histogram_ms(h, .5),
            histogram_ms(h, .99), histogram_ms(h, .999), histogram_ms(h, 1));
-    printf("elapsed_s=%.3f mib=%.0f errors=%lld missed=%lld cpu_s=%.3f cpu_s_per_gib=%.3f "
+    printf("elapsed_s=%.6f mib=%.0f errors=%lld missed=%lld cpu_s=%.3f cpu_s_per_gib=%.3f "
            "cpu_us_per_request=%.2f ",
            elapsed, mib, (long long)r->errors, (long long)r->missed, cpu, per_gib,
            r->requests ? cpu * 1e6 / (double)r->requests : 0);

@@ -172,7 +172,7 @@ static void rows_text(const struct describe_configs_response_describe_configs_re
 
 static int config_describe(struct cli *c) {
     struct admin a;
-    struct describe_configs_response r;
+    struct describe_configs_response r = {0};
     enum config_type type = CONFIG_TOPIC;
     bool docs = cli_has(c, "docs"), all = docs || cli_has(c, "all");
     int status = parse_type(c->args[0], &type);

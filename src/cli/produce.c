@@ -68,7 +68,7 @@ static void show(struct producer *p) {
 static rd_kafka_headers_t *make_headers(const struct producer *p) {
     const struct produce_record *r = &p->record;
     if (p->headers_n + r->headers_n == 0) return NULL;
-    rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)(p->headers_n + r->headers_n));
+    rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)p->headers_n + (size_t)r->headers_n);
     for (int i = 0; i < p->headers_n + r->headers_n; i++) {
         const struct produce_header *k = i < p->headers_n ? &p->headers[i] : &r->headers[i - p->headers_n];
         rd_kafka_header_add(h, k->name, (ssize_t)k->name_len, k->value, (ssize_t)k->value_len);

@@ -2,7 +2,8 @@
  * pointer in the same step; then counts itself in at the snapshot, and takes its one out of the word again. A
  * writer that swaps the word meanwhile moves the counts it found there to the old snapshot before it drops
  * its own reference, so the snapshot outlives every reader; a reader that finds another pointer in the word
- * drops the count that was moved.
+ * drops the count that was moved. It may do so before the writer has moved it: so a snapshot in a cell holds
+ * READERS_MAX references more, and the writer takes back those that were not readers.
  *
  * Invariants: 1. fewer than 65,536 threads are between the two steps; 2. a snapshot is in a cell at most once
  * in its life, so an equal pointer means the same stay. */
@@ -11,12 +12,14 @@
 
 #define POINTER_MASK ((UINT64_C(1) << 48) - 1)
 #define ONE_READER (UINT64_C(1) << 48)
+enum { READERS_MAX = 1 << 16 };
 
 static struct config *pointer_of(uint64_t word) { return (struct config *)(uintptr_t)(word & POINTER_MASK); }
 
 static uint64_t first_word(struct config *c) {
     ASSERT(((uintptr_t)c & ~POINTER_MASK) == 0 && !c->published);
     c->published = true;
+    atomic_fetch_add(&c->refs, READERS_MAX);
     return (uintptr_t)c;
 }
 
@@ -24,7 +27,7 @@ void config_cell_init(struct config_cell *cell, struct config *c) { atomic_init(
 
 static void retire(uint64_t word) {
     struct config *old = pointer_of(word);
-    atomic_fetch_add(&old->refs, (unsigned)(word >> 48));
+    atomic_fetch_sub(&old->refs, READERS_MAX - (unsigned)(word >> 48));
     config_unref(old);
 }
 

@@ -49,14 +49,17 @@ class Tree:
         self.exceptions = self.read_exceptions()
 
     def find_files(self):
-        """What git knows or would add; in the self-test's folders, all files."""
+        """What git knows or would add; without git (an unpacked archive, the self-test) all files but what is made."""
+        found = None
         if os.path.exists(os.path.join(self.root, ".git")):
-            got = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=self.root, capture_output=True, text=True,
-                                 check=True).stdout.splitlines()
-        else:
-            got = [os.path.relpath(os.path.join(folder, name), self.root)
-                   for folder, _, names in os.walk(self.root) for name in names]
-        return sorted(p for p in set(got) if os.path.isfile(os.path.join(self.root, p)) and not p.startswith("build"))
+            listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=self.root, capture_output=True, text=True,
+                                    check=False)
+            found = None if listed.returncode else listed.stdout.splitlines()
+        if found is None:
+            found = [os.path.relpath(os.path.join(folder, name), self.root)
+                     for folder, _, names in os.walk(self.root) for name in names]
+        return sorted(p for p in set(found) if os.path.isfile(os.path.join(self.root, p))
+                      and not re.match(r"build[^/]*/|\.git/|\.venv/|data/|.*__pycache__/", p))
 
     def named(self, *endings, under=""):
         return [p for p in self.files if p.endswith(endings) and p.startswith(under)]
