@@ -14,6 +14,7 @@
 #include "metadata/version.h"
 #include "server/config_hooks.h"
 #include "server/node.h"
+#include "storage/logdir.h"
 
 enum { CONTROL_STACK = 2 << 20 };
 
@@ -130,6 +131,14 @@ int control_open(struct control *c, struct kraft_options *options, char **why) {
     return err;
 }
 
+/* The epoch of the clean stop before, if all directories agree on it; -1: after a crash the controller must know. */
+static int64_t clean_epoch(const struct node *n) {
+    int64_t epoch = n->logdirs_n ? logdir_clean_epoch(n->logdirs[0]) : -1;
+    for (int i = 1; i < n->logdirs_n; i++)
+        if (logdir_clean_epoch(n->logdirs[i]) != epoch) return -1;
+    return epoch;
+}
+
 static void fill_registration(struct control *c, struct arena *a, struct broker_registration_request *in) {
     struct node *n = c->node;
     struct random random;
@@ -139,6 +148,7 @@ static void fill_registration(struct control *c, struct arena *a, struct broker_
     in->cluster_id = kstr_of(n->cluster_id);
     in->incarnation_id = uuid_random(&random);
     in->rack = kstr_of(config_node(n->config)->rack);
+    in->previous_broker_epoch = clean_epoch(n);
     in->log_dirs = n->directory_ids;
     in->log_dirs_n = n->logdirs_n;
     in->listeners = arena_calloc(a, (size_t)n->endpoints_n, sizeof *in->listeners);
@@ -168,6 +178,8 @@ int control_register(struct control *c, char **why) {
     int err = out.error_code ? OE_INVALID : control_commit(c, &records);
     if (err) *why = xasprintf("the controller refused this broker: %s", kerr_name(out.error_code));
     else c->node->broker_epoch = out.broker_epoch;
+    for (int i = 0; !err && i < c->node->logdirs_n; i++)
+        logdir_set_broker_epoch(c->node->logdirs[i], out.broker_epoch);
     record_list_free(&records);
     arena_free(&a);
     return err;

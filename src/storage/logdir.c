@@ -48,6 +48,7 @@ struct logdir {
     int doomed_count, doomed_cap;
     struct random random;
     bool was_clean;
+    int64_t clean_epoch, broker_epoch; /* of the marker: as found, as it will be written; -1: not known */
     _Atomic bool offline, changing;
 };
 
@@ -55,6 +56,8 @@ struct fs *logdir_fs(const struct logdir *d) { return d->fs; }
 const char *logdir_path(const struct logdir *d) { return d->path; }
 bool logdir_is_offline(const struct logdir *d) { return atomic_load_explicit(&d->offline, memory_order_acquire); }
 bool logdir_was_clean(const struct logdir *d) { return d->was_clean; }
+int64_t logdir_clean_epoch(const struct logdir *d) { return d->clean_epoch; }
+void logdir_set_broker_epoch(struct logdir *d, int64_t epoch) { d->broker_epoch = epoch; }
 
 void logdir_fail(struct logdir *d, int err) {
     if (atomic_exchange(&d->offline, true)) return;
@@ -317,12 +320,26 @@ static int read_checkpoint(struct logdir *d, const char *file, void (*each)(void
 
 static void nothing(void *to, const char *name) {}
 
+/* The epoch in the marker, a line of JSON; one that cannot be read says nothing. */
+static int64_t read_clean_epoch(struct logdir *d, const char *marker) {
+    static const char key[] = "\"brokerEpoch\":";
+    uint8_t *text = NULL;
+    size_t n;
+    if (fs_read_all(d->fs, marker, 4096, &text, &n)) return -1;
+    const char *at = strstr((char *)text, key);
+    int64_t epoch = at ? strtoll(at + sizeof key - 1, NULL, 10) : -1;
+    free(text);
+    return epoch;
+}
+
 static int load(struct logdir *d, int64_t now_ms) {
     struct opening o = {d, now_ms, TRUST_FLUSHED};
     struct fs_stat st;
     char marker[LOG_PATH];
     snprintf(marker, sizeof marker, "%s/" CLEAN_MARKER, d->path);
     d->was_clean = !fs_stat(d->fs, marker, &st);
+    d->clean_epoch = d->was_clean ? read_clean_epoch(d, marker) : -1;
+    d->broker_epoch = d->clean_epoch;
     if (d->was_clean) o.trust = TRUST_ALL;
     else if (boot_holds(d->fs, d->path, nothing, d)) o.trust = TRUST_WRITES;
     int err = fs_list(d->fs, d->path, see_directory, &o);
@@ -550,10 +567,11 @@ static int close_log(struct log *l, int64_t now_ms) {
 }
 
 static int write_marker(struct logdir *d) {
-    static const char content[] = "{\"version\":0,\"brokerEpoch\":-1}";
+    char *content = xasprintf("{\"version\":0,\"brokerEpoch\":%lld}", (long long)d->broker_epoch);
     char *path = xasprintf("%s/" CLEAN_MARKER, d->path);
-    int err = fs_write_atomic(d->fs, path, content, sizeof content - 1);
+    int err = fs_write_atomic(d->fs, path, content, strlen(content));
     free(path);
+    free(content);
     return err;
 }
 
@@ -561,7 +579,9 @@ static int stop(struct logdir *d, int64_t now_ms) {
     struct hashmap_entry *e;
     int err = 0;
     for (size_t i = 0; !err && (e = hashmap_next(&d->logs, &i));) err = close_log(e->value, now_ms);
-    if (err || (d->was_clean && !atomic_load(&d->changing))) return err;
+    if (!err && d->was_clean && !atomic_load(&d->changing))
+        return d->broker_epoch == d->clean_epoch ? 0 : write_marker(d);
+    if (err) return err;
     if ((err = logdir_begin_changes(d))) return err;
     if ((err = fs_sync_all(d->fs, d->path))) return err;
     for (size_t i = 0; (e = hashmap_next(&d->logs, &i));) {

@@ -49,6 +49,10 @@ bool logdir_is_offline(const struct logdir *d);
 /* Takes it offline by hand (a failed meta.properties, a test). */
 void logdir_fail(struct logdir *d, int err);
 bool logdir_was_clean(const struct logdir *d);
+/* The broker's epoch in the marker of the clean stop that it was opened after (KIP-966: the controller compares it); -1: none. And
+ * what logdir_close writes there, before the last log is closed. */
+int64_t logdir_clean_epoch(const struct logdir *d);
+void logdir_set_broker_epoch(struct logdir *d, int64_t epoch);
 
 /* A log by its directory name ("topic-0"); NULL when there is none. The pointer is good until logdir_delete_log. */
 struct log *logdir_find(struct logdir *d, const char *name);
