@@ -247,7 +247,9 @@ static int walk_compressed(struct walk *k) {
     w.ended = false;
     w.err = 0;
     int32_t count = batch_count(v->bytes);
-    if (decompress_start(v->codec, batch_compression(v->bytes), v->bytes + BATCH_HEADER, v->len - BATCH_HEADER, false))
+    if (v->len == BATCH_HEADER && batch_compression(v->bytes) == COMPRESSION_ZSTD) /* no frame is an empty stream only here */
+        return FAULT(v, FAULT_INVALID_RECORD, "no records in a batch for %s", v->partition);
+    if (v->len == BATCH_HEADER || decompress_start(v->codec, batch_compression(v->bytes), v->bytes + BATCH_HEADER, v->len - BATCH_HEADER, false))
         return FAULT(v, FAULT_UNSUPPORTED_CODEC, "the records of a batch for %s cannot be decompressed", v->partition);
     for (int32_t i = 0; i < count; i++) {
         if (walk_next(k, &w)) continue;

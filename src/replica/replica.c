@@ -30,8 +30,10 @@ void replica_unref(struct replica *p) {
 int replica_open(struct replica *p, int64_t now_ms) {
     if (log_is_open(p->log)) return log_is_offline(p->log) ? OE_OFFLINE : 0;
     int err = log_open(p->log, now_ms);
-    if (!err) log_set_high_watermark(p->log, log_end_offset(p->log));
-    return err;
+    if (err) return err;
+    log_set_high_watermark(p->log, log_end_offset(p->log));
+    if (log_latest_epoch(p->log) < p->leader_epoch) log_assign_epoch(p->log, p->leader_epoch);
+    return 0;
 }
 
 void replica_wait(struct replica *p, struct waiter *w) {

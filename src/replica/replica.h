@@ -49,7 +49,8 @@ struct replica *replica_ref(struct replica *p);
 void replica_unref(struct replica *p);
 
 /* The rest: with the log's lock held. */
-/* Opens the log if it is not open, and takes its end as the high watermark, which a leader without followers may. 0 or what
+/* Opens the log if it is not open, and takes its end as the high watermark, which a leader without followers may,
+ * and as the start of the leader's epoch. 0 or what
  * log_open returns. Before any offset of the log is asked for. */
 int replica_open(struct replica *p, int64_t now_ms);
 void replica_wait(struct replica *p, struct waiter *w);

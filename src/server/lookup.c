@@ -31,6 +31,6 @@ struct replica *lookup_by_id(struct node *n, const struct uuid *id, int32_t part
 }
 
 int16_t check_leader_epoch(const struct replica *p, int32_t epoch) {
-    if (epoch < 0 || epoch == p->leader_epoch) return 0;
+    if (epoch == -1 || epoch == p->leader_epoch) return 0;
     return epoch < p->leader_epoch ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;
 }

@@ -24,7 +24,7 @@
 #include "server/node.h"
 #include "storage/log.h"
 
-enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_LEADERS = 12, LAST_VERSION_WITHOUT_STORAGE_ERROR = 5, READ_COMMITTED = 1 };
+enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_LEADERS = 12, LAST_VERSION_WITHOUT_STORAGE_ERROR = 5, READ_UNCOMMITTED = 0, READ_COMMITTED = 1 };
 
 /* One partition of the running look. */
 struct part {
@@ -76,7 +76,7 @@ static int16_t check_divergence(struct part *p, struct log *log) {
 static int16_t read_locked(struct fetch *f, struct part *p, uint32_t limit, bool min_one) {
     struct log *log = p->replica->log;
     if (p->replica->deleted) return f->by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    int16_t error = check_leader_epoch(p->replica, p->item->leader_epoch);
+    int16_t error = check_leader_epoch(p->replica, p->item->leader_epoch < 0 ? -1 : p->item->leader_epoch);
     if (error) return error;
     if (f->replica_id >= 0) return KERR_NOT_LEADER_OR_FOLLOWER; /* no broker follows this one */
     int err = replica_open(p->replica, loop_wall(f->request->net->loop));
@@ -137,7 +137,7 @@ static int16_t shown_error(const struct fetch *f, int16_t error) {
 }
 
 static void answer_aborted(struct fetch *f, const struct part *p, struct fetch_response_partition_data *a) {
-    a->aborted_transactions_n = -1;
+    a->aborted_transactions_n = p->unlisted ? 0 : -1;
     if (!f->read_committed || p->error) return;
     a->aborted_transactions_n = 0;
     if (!p->slice.aborted_count) return;
@@ -291,7 +291,35 @@ static void finish_error(struct request *r, int16_t error) {
     request_finish(r, out);
 }
 
+/* FetchRequest.getErrorResponse: before version 13 each partition says it too. */
+static void refuse(struct request *r, const struct fetch_request *in, int16_t error) {
+    struct fetch_response *out = request_alloc(r, sizeof *out);
+    fetch_response_init(out);
+    out->error_code = error;
+    int32_t n = r->version < FIRST_VERSION_WITH_IDS ? in->topics_n : 0;
+    out->responses = request_array(r, (size_t)n, sizeof *out->responses);
+    for (int32_t t = 0; out->responses && t < n; t++) {
+        struct fetch_response_fetchable_topic_response *o = &out->responses[out->responses_n++];
+        fetch_response_fetchable_topic_response_init(o);
+        o->topic = in->topics[t].topic;
+        o->partitions = request_array(r, (size_t)in->topics[t].partitions_n, sizeof *o->partitions);
+        for (int32_t i = 0; o->partitions && i < in->topics[t].partitions_n; i++) {
+            struct fetch_response_partition_data *a = &o->partitions[o->partitions_n++];
+            fetch_response_partition_data_init(a);
+            a->partition_index = in->topics[t].partitions[i].partition;
+            a->error_code = error;
+            a->high_watermark = -1;
+            a->records = (struct krecords){0};
+        }
+    }
+    request_finish(r, out);
+}
+
 void handle_fetch(struct request *r, const struct fetch_request *in) {
+    if (in->isolation_level != READ_UNCOMMITTED && in->isolation_level != READ_COMMITTED) {
+        refuse(r, in, KERR_UNKNOWN_SERVER_ERROR);
+        return;
+    }
     struct fetch *f = request_alloc(r, sizeof *f);
     r->state = f;
     f->request = r;

@@ -18,7 +18,7 @@ enum {
     LATEST_TIERED = -5,          /* 9 */
     EARLIEST_PENDING_UPLOAD = -6 /* 11 */
 };
-enum { CONSUMER = -1, READ_COMMITTED = 1, FIRST_VERSION_WITH_EPOCH = 4 };
+enum { CONSUMER = -1, READ_COMMITTED = 1, FIRST_VERSION_WITH_EPOCH = 4, CHECKED_FOR_TWICE = 256 };
 
 static bool known_timestamp(int64_t timestamp, int16_t version) {
     static const int8_t first[] = {0, 0, 7, 8, 9, 11}; /* of −1, −2, … */
@@ -47,10 +47,16 @@ static int16_t find(struct request *r, const struct list_offsets_request *in, st
     return kerr_of_storage(err);
 }
 
-static bool duplicated(const struct list_offsets_request_list_offsets_topic *t, int32_t at) {
-    for (int32_t i = 0; i < t->partitions_n; i++)
-        if (i != at && t->partitions[i].partition_index == t->partitions[at].partition_index) return true;
-    return false;
+/* How often the partition is asked for before `at` (first), and at all. */
+static int count(const struct list_offsets_request_list_offsets_topic *t, int32_t at, int *first) {
+    int n = 0;
+    *first = 0;
+    for (int32_t i = 0; i < t->partitions_n; i++) {
+        if (t->partitions[i].partition_index != t->partitions[at].partition_index) continue;
+        n++;
+        *first += i < at;
+    }
+    return n;
 }
 
 static void answer(struct request *r, const struct list_offsets_request *in, struct kstr topic,
@@ -86,14 +92,17 @@ void handle_list_offsets(struct request *r, const struct list_offsets_request *i
         o->name = asked->name;
         o->partitions = request_array(r, (size_t)asked->partitions_n, sizeof *o->partitions);
         if (!o->partitions) break;
-        o->partitions_n = asked->partitions_n;
         for (int32_t i = 0; i < asked->partitions_n; i++) {
-            answer(r, in, asked->name, &asked->partitions[i], &o->partitions[i]);
-            if (asked->partitions_n <= 64 && duplicated(asked, i)) {
-                o->partitions[i].error_code = KERR_INVALID_REQUEST;
-                o->partitions[i].offset = o->partitions[i].timestamp = -1;
-                o->partitions[i].leader_epoch = -1;
+            int before = 0, times = asked->partitions_n <= CHECKED_FOR_TWICE ? count(asked, i, &before) : 1;
+            if (before) continue;
+            struct list_offsets_response_list_offsets_partition_response *p = &o->partitions[o->partitions_n++];
+            if (times == 1) {
+                answer(r, in, asked->name, &asked->partitions[i], p);
+                continue;
             }
+            list_offsets_response_list_offsets_partition_response_init(p);
+            p->partition_index = asked->partitions[i].partition_index;
+            p->error_code = KERR_INVALID_REQUEST;
         }
     }
     request_finish(r, out);

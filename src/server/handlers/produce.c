@@ -4,7 +4,8 @@
  * A request is finished when all its partitions are settled. `pending` counts those that are not, and one for the handler
  * itself, so that the last one to settle finishes, on whichever thread it is.
  *
- * acks=all needs nothing more here: the in-sync replicas are this node alone, and min.insync.replicas above 1 refuses.
+ * acks=all needs nothing more here: the in-sync replicas are this node alone, and of min.insync.replicas counts at most the number
+ * of replicas that the partition has (KIP-966), which is one.
  *
  * Before: server/dispatch. After: server/appender → storage/log; replica/replica (high watermark, waiting fetches). */
 #include "server/handlers/handlers.h"
@@ -23,7 +24,7 @@
 #include "server/node.h"
 #include "storage/log.h"
 
-enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_ZSTD = 7 };
+enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_ZSTD = 7, LEAST_LENGTH = 14 };
 
 struct produce;
 
@@ -39,6 +40,7 @@ struct produce {
     struct request *request;
     struct produce_response out;
     int16_t acks;
+    bool transactional; /* the request has a transactional id */
     bool out_of_memory;
     bool detached; /* the answer does not point into the connection's buffer any more */
     _Atomic int pending;
@@ -118,13 +120,18 @@ static int16_t check_records(int16_t version, const struct krecords *records) {
     return 0;
 }
 
+/* The reference's reader of batches gives up on such a one, and only then has a text. */
+static bool not_even_framed(const struct krecords *records) {
+    return records->len >= BATCH_PREFIX && (batch_magic(records->p) > 2 || batch_length(records->p) < LEAST_LENGTH);
+}
+
 static int16_t check(const struct produce *p, const struct replica *replica, int16_t version, const struct krecords *records) {
     int16_t code = check_records(version, records);
     if (code) return code;
     if (p->acks < -1 || p->acks > 1) return KERR_INVALID_REQUIRED_ACKS;
     if (replica->topic->internal && !kstr_is(p->request->client_id, "__admin_client")) return KERR_INVALID_TOPIC_EXCEPTION;
-    if (batch_is_transactional(records->p)) return KERR_INVALID_TXN_STATE; /* no transaction can be open here yet */
-    if (p->acks == -1 && log_config(replica->log)->min_insync_replicas > 1) return KERR_NOT_ENOUGH_REPLICAS;
+    if (batch_is_transactional(records->p)) /* no transaction can be open here yet */
+        return p->transactional ? KERR_INVALID_TXN_STATE : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     return 0;
 }
 
@@ -193,6 +200,7 @@ static void produce_partition(struct produce *p, const struct produce_request_to
     if (replica) code = check(p, replica, r->version, &in->records);
     if (code) {
         fail(a, code);
+        if (code == KERR_CORRUPT_MESSAGE && not_even_framed(&in->records)) a->error_message = KSTR("the bytes are no record batch");
         return;
     }
     *slot = (struct produce_slot){.listener.written = on_written, .produce = p, .answer = a};
@@ -221,6 +229,7 @@ void handle_produce(struct request *r, const struct produce_request *in) {
     produce_response_init(&p->out);
     p->request = r;
     p->acks = in->acks;
+    p->transactional = in->transactional_id.len >= 0;
     atomic_init(&p->pending, 1);
     r->state = p;
     size_t n = (size_t)(in->topic_data_n > 0 ? in->topic_data_n : 0);
