@@ -47,7 +47,6 @@ def sync(peer, v, group, generation, member, assignments=(), **fields):
 def find_coordinator(peer):
     group = peer.name("g")
     wait_for(lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0, "a coordinator")
-    wait_for(lambda: peer.must("FindCoordinator", 1, key=group, keyType=1)["errorCode"] == 0, "a coordinator of transactions")
     for v in versions("FindCoordinator"):
         keys = (lambda *k: {"coordinatorKeys": list(k)}) if v >= 4 else (lambda *k: {"key": k[0]})
         yield f"v{v} group", peer.call("FindCoordinator", v, **keys(group))

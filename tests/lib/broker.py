@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 
-from lib.case import ROOT
+from lib import wire
+from lib.case import ROOT, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "reference"))
 import reference  # noqa: E402  pylint: disable=wrong-import-position
@@ -73,8 +74,10 @@ class Broker:
         if kind == "kafka":
             reference.format_storage(self.folder, *args)
         else:
-            subprocess.run([ottla_binary(), "storage", "format", "--cluster-id", reference.CLUSTER_ID, "--config", self.properties,
-                            "--ignore-formatted", *args], stdin=subprocess.DEVNULL, check=True, capture_output=True, timeout=30)
+            got = subprocess.run([ottla_binary(), "storage", "format", "--cluster-id", reference.CLUSTER_ID, "--config", self.properties,
+                                  "--ignore-formatted", *args], stdin=subprocess.DEVNULL, check=False, capture_output=True, timeout=30)
+            if got.returncode:
+                raise RuntimeError(f"ottla storage format: {(got.stdout + got.stderr).decode(errors='replace')}")
         self.formatted_by = kind
 
     def start(self, kind=None):
@@ -86,7 +89,16 @@ class Broker:
             self.process = reference.start(self.folder, self.port)
         else:
             self.start_ottla()
+        wait_for(self.registered, f"{self.kind} to be in its own metadata", 30)
         return self
+
+    def registered(self):
+        """A broker that the controller still fences takes connections and is no place for a topic."""
+        try:
+            with wire.Connection(self.bootstrap, seconds=5) as connection:
+                return connection.call("Metadata", 1, topics=[])["brokers"]
+        except (OSError, wire.Closed):
+            return None
 
     def start_ottla(self):
         with open(self.log, "ab") as log:
