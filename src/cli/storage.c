@@ -305,23 +305,22 @@ static const struct cli_example info_examples[] = {
 static const struct cli_example uuid_examples[] = {
     {"ottla storage format -t $(ottla storage random-uuid) --standalone", "for a new cluster"}, {0}};
 
-static const struct cli_command commands[] = {
-    {.name = "format",
-     .summary = "prepare the log directories of a new node",
-     .run = run_format,
-     .options = format_options,
-     .examples = format_examples},
-    {.name = "info",
-     .summary = "say what is in the log directories",
-     .run = run_info,
-     .options = info_options,
-     .examples = info_examples,
-     .flags = CLI_JSON},
-    {.name = "random-uuid",
-     .summary = "print a new id for a cluster",
-     .run = run_random_uuid,
-     .examples = uuid_examples},
-    {0}};
+static const struct cli_command commands[] = {{.name = "format",
+                                               .summary = "prepare the log directories of a new node",
+                                               .run = run_format,
+                                               .options = format_options,
+                                               .examples = format_examples},
+                                              {.name = "info",
+                                               .summary = "say what is in the log directories",
+                                               .run = run_info,
+                                               .options = info_options,
+                                               .examples = info_examples,
+                                               .flags = CLI_JSON},
+                                              {.name = "random-uuid",
+                                               .summary = "print a new id for a cluster",
+                                               .run = run_random_uuid,
+                                               .examples = uuid_examples},
+                                              {0}};
 
 const struct cli_command cli_storage_command = {
     .name = "storage", .summary = "prepare and inspect log directories", .commands = commands};

@@ -3,7 +3,8 @@
 #include <string.h>
 
 static bool legal(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 bool topic_name_valid(const char *name, size_t len) {
@@ -15,7 +16,8 @@ bool topic_name_valid(const char *name, size_t len) {
 }
 
 bool topic_name_is_internal(const char *name, size_t len) {
-    static const char *const internal[] = {"__consumer_offsets", "__transaction_state", "__share_group_state"};
+    static const char *const internal[] = {"__consumer_offsets", "__transaction_state",
+                                           "__share_group_state"};
     for (size_t i = 0; i < sizeof internal / sizeof *internal; i++)
         if (strlen(internal[i]) == len && !memcmp(internal[i], name, len)) return true;
     return false;

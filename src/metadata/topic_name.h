@@ -1,4 +1,5 @@
-/* Names of topics: what is legal, and which belong to the coordinators (org.apache.kafka.common.internals.Topic). */
+/* Names of topics: what is legal, and which belong to the coordinators
+ * (org.apache.kafka.common.internals.Topic). */
 #ifndef OTTLA_METADATA_TOPIC_NAME_H
 #define OTTLA_METADATA_TOPIC_NAME_H
 

@@ -142,7 +142,7 @@ static int64_t clean_epoch(const struct node *n) {
 static void fill_registration(struct control *c, struct arena *a, struct broker_registration_request *in) {
     struct node *n = c->node;
     struct random random;
-    random_seed(&random, n->seed);
+    random_seed(&random, n->seed + 1); /* another than that which made the cluster id */
     broker_registration_request_init(in);
     in->broker_id = n->id;
     in->cluster_id = kstr_of(n->cluster_id);
