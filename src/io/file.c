@@ -102,9 +102,15 @@ static int real_open(struct fs *fs, const char *path, unsigned flags, struct fil
 static int real_rename(struct fs *fs, const char *from, const char *to) {
     return rename(from, to) ? fs_error("renaming", from) : 0;
 }
-static int real_unlink(struct fs *fs, const char *path) { return unlink(path) ? fs_error("deleting", path) : 0; }
-static int real_mkdir(struct fs *fs, const char *path) { return mkdir(path, 0755) ? fs_error("making", path) : 0; }
-static int real_rmdir(struct fs *fs, const char *path) { return rmdir(path) ? fs_error("deleting", path) : 0; }
+static int real_unlink(struct fs *fs, const char *path) {
+    return unlink(path) ? fs_error("deleting", path) : 0;
+}
+static int real_mkdir(struct fs *fs, const char *path) {
+    return mkdir(path, 0755) ? fs_error("making", path) : 0;
+}
+static int real_rmdir(struct fs *fs, const char *path) {
+    return rmdir(path) ? fs_error("deleting", path) : 0;
+}
 
 static int with_dir(const char *path, int (*sync)(int fd)) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,7 +122,8 @@ static int with_dir(const char *path, int (*sync)(int fd)) {
 static int real_sync_dir(struct fs *fs, const char *path) { return with_dir(path, fsync); }
 static int real_sync_all(struct fs *fs, const char *path) { return with_dir(path, syncfs); }
 
-static int real_list(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir), void *to) {
+static int real_list(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir),
+                     void *to) {
     DIR *d = opendir(path);
     if (!d) return fs_error("listing", path);
     for (struct dirent *e; (errno = 0, e = readdir(d));) {
@@ -165,9 +172,9 @@ static void real_boot_id(struct fs *fs, char id[FS_BOOT_ID]) {
     id[n > 0 ? strcspn(id, "\n") : 0] = 0;
 }
 
-static const struct fs_ops real_fs_ops = {real_open,     real_rename,   real_unlink, real_mkdir, real_rmdir,
-                                          real_sync_dir, real_sync_all, real_list,   real_stat,  real_lock,
-                                          real_boot_id};
+static const struct fs_ops real_fs_ops = {real_open,  real_rename,   real_unlink,   real_mkdir,
+                                          real_rmdir, real_sync_dir, real_sync_all, real_list,
+                                          real_stat,  real_lock,     real_boot_id};
 
 struct fs *fs_real(void) {
     static struct fs real = {&real_fs_ops};
@@ -180,10 +187,14 @@ int fs_read_all(struct fs *fs, const char *path, size_t limit, uint8_t **bytes, 
     int err = fs_open(fs, path, FS_READ, &f);
     if (err) return err;
     int64_t size = file_size(f), got = 0;
-    if (size < 0) err = (int)size;
-    else if ((uint64_t)size > limit) err = OE_LIMIT;
-    else if (!(p = malloc((size_t)size + 1))) err = OE_NOMEM;
-    else if ((got = file_pread(f, p, (size_t)size, 0)) < 0) err = (int)got;
+    if (size < 0)
+        err = (int)size;
+    else if ((uint64_t)size > limit)
+        err = OE_LIMIT;
+    else if (!(p = malloc((size_t)size + 1)))
+        err = OE_NOMEM;
+    else if ((got = file_pread(f, p, (size_t)size, 0)) < 0)
+        err = (int)got;
     file_unref(f);
     if (err) {
         free(p);

@@ -1,11 +1,12 @@
-/* Files and directories behind a small table of functions, so that storage runs on the machine's disk (fs_real) or on a
- * simulated one that loses power (io/sim_disk.h).
+/* Files and directories behind a small table of functions, so that storage runs on the machine's disk
+ * (fs_real) or on a simulated one that loses power (io/sim_disk.h).
  *
- * Errors everywhere: OE_IO (errno was logged), OE_NOSPC (disk or quota full), OE_NOTFOUND, OE_EXISTS, OE_LIMIT.
- * Any thread, except where two calls on one name race with each other in the obvious way. Paths are NUL-ended.
+ * Errors everywhere: OE_IO (errno was logged), OE_NOSPC (disk or quota full), OE_NOTFOUND, OE_EXISTS,
+ * OE_LIMIT. Any thread, except where two calls on one name race with each other in the obvious way. Paths are
+ * NUL-ended.
  *
- * A file is counted: whoever keeps a pointer owns one reference, and the last one closes it. A segment that is deleted while
- * a response still sends from it lives until that response lets go. */
+ * A file is counted: whoever keeps a pointer owns one reference, and the last one closes it. A segment that
+ * is deleted while a response still sends from it lives until that response lets go. */
 #ifndef OTTLA_IO_FILE_H
 #define OTTLA_IO_FILE_H
 
@@ -46,7 +47,8 @@ struct fs_ops {
     int (*rmdir)(struct fs *fs, const char *path);
     int (*sync_dir)(struct fs *fs, const char *path);
     int (*sync_all)(struct fs *fs, const char *path);
-    int (*list)(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir), void *to);
+    int (*list)(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir),
+                void *to);
     int (*stat)(struct fs *fs, const char *path, struct fs_stat *st);
     int (*lock)(struct fs *fs, const char *path, struct file **lock);
     void (*boot_id)(struct fs *fs, char id[FS_BOOT_ID]);
@@ -65,11 +67,14 @@ struct file {
 /* The machine's own file system. Never freed. */
 struct fs *fs_real(void);
 
-/* A new file has one reference, the caller's. FS_CREATE makes it if it is missing (FS_EXCL: OE_EXISTS if not). */
+/* A new file has one reference, the caller's. FS_CREATE makes it if it is missing (FS_EXCL: OE_EXISTS if
+ * not). */
 static inline int fs_open(struct fs *fs, const char *path, unsigned flags, struct file **f) {
     return fs->ops->open(fs, path, flags, f);
 }
-static inline int fs_rename(struct fs *fs, const char *from, const char *to) { return fs->ops->rename(fs, from, to); }
+static inline int fs_rename(struct fs *fs, const char *from, const char *to) {
+    return fs->ops->rename(fs, from, to);
+}
 static inline int fs_unlink(struct fs *fs, const char *path) { return fs->ops->unlink(fs, path); }
 static inline int fs_mkdir(struct fs *fs, const char *path) { return fs->ops->mkdir(fs, path); }
 static inline int fs_rmdir(struct fs *fs, const char *path) { return fs->ops->rmdir(fs, path); }
@@ -78,17 +83,20 @@ static inline int fs_sync_dir(struct fs *fs, const char *path) { return fs->ops-
 /* Makes everything on the path's file system durable: one call instead of thousands of fsyncs. */
 static inline int fs_sync_all(struct fs *fs, const char *path) { return fs->ops->sync_all(fs, path); }
 /* Calls `each` for every name but . and .. , in no order. */
-static inline int fs_list(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir),
-                          void *to) {
+static inline int fs_list(struct fs *fs, const char *path,
+                          void (*each)(void *to, const char *name, bool is_dir), void *to) {
     return fs->ops->list(fs, path, each, to);
 }
-static inline int fs_stat(struct fs *fs, const char *path, struct fs_stat *st) { return fs->ops->stat(fs, path, st); }
-/* Locks the file for this process (the lock that Kafka takes, too) until the last reference is given up; makes the file
- * if it is missing. OE_AGAIN: another process holds it. */
+static inline int fs_stat(struct fs *fs, const char *path, struct fs_stat *st) {
+    return fs->ops->stat(fs, path, st);
+}
+/* Locks the file for this process (the lock that Kafka takes, too) until the last reference is given up;
+ * makes the file if it is missing. OE_AGAIN: another process holds it. */
 static inline int fs_lock(struct fs *fs, const char *path, struct file **lock) {
     return fs->ops->lock(fs, path, lock);
 }
-/* A text that changes when the machine starts anew; "" when unknown. What write() completed before is lost only then. */
+/* A text that changes when the machine starts anew; "" when unknown. What write() completed before is lost
+ * only then. */
 static inline void fs_boot_id(struct fs *fs, char id[FS_BOOT_ID]) { fs->ops->boot_id(fs, id); }
 
 /* The whole file; the caller frees *bytes (NUL-ended beyond *n). OE_LIMIT when it is larger than limit. */
@@ -107,8 +115,11 @@ static inline void file_unref(struct file *f) {
     if (f && atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) == 1) f->ops->close(f);
 }
 /* The bytes read, fewer than n only at the end of the file, or an error. */
-static inline int64_t file_pread(struct file *f, void *to, size_t n, int64_t at) { return f->ops->pread(f, to, n, at); }
-/* All bytes or an error (then some may be in the file). iov is used up: its contents are undefined afterwards. */
+static inline int64_t file_pread(struct file *f, void *to, size_t n, int64_t at) {
+    return f->ops->pread(f, to, n, at);
+}
+/* All bytes or an error (then some may be in the file). iov is used up: its contents are undefined
+ * afterwards. */
 static inline int file_pwritev(struct file *f, struct iovec *iov, int count, int64_t at) {
     return f->ops->pwritev(f, iov, count, at);
 }

@@ -1,5 +1,6 @@
-/* A node is a file or a directory. A file has two contents, now and durable. A directory has its names now, its durable names, and
- * the changes that lead from the latter to the former; a power cut applies a prefix of them.
+/* A node is a file or a directory. A file has two contents, now and durable. A directory has its names now,
+ * its durable names, and the changes that lead from the latter to the former; a power cut applies a prefix of
+ * them.
  *
  * Nodes live until the disk does: a name that a cut brings back must find its node. */
 #include "io/sim_disk.h"
@@ -171,7 +172,8 @@ static struct node *lookup(struct sim_disk *d, const char *path) {
 
 /* ---- faults ---- */
 
-/* Counts a changing operation: 0 when it may go on, else its error. *part: a write may still do this many of its n bytes. */
+/* Counts a changing operation: 0 when it may go on, else its error. *part: a write may still do this many of
+ * its n bytes. */
 static int step(struct sim_disk *d, size_t n, size_t *part) {
     if (part) *part = 0;
     if (d->dead) return OE_IO;
@@ -320,8 +322,12 @@ static int unlink_kind(struct sim_disk *d, const char *path, bool is_dir) {
     return err == OE_NOSPC ? 0 : err;
 }
 
-static int sim_unlink(struct fs *fs, const char *path) { return unlink_kind((struct sim_disk *)fs, path, false); }
-static int sim_rmdir(struct fs *fs, const char *path) { return unlink_kind((struct sim_disk *)fs, path, true); }
+static int sim_unlink(struct fs *fs, const char *path) {
+    return unlink_kind((struct sim_disk *)fs, path, false);
+}
+static int sim_rmdir(struct fs *fs, const char *path) {
+    return unlink_kind((struct sim_disk *)fs, path, true);
+}
 
 static int sim_mkdir(struct fs *fs, const char *path) {
     struct sim_disk *d = (struct sim_disk *)fs;
@@ -348,13 +354,16 @@ static int sim_sync_all(struct fs *fs, const char *path) {
     struct sim_disk *d = (struct sim_disk *)fs;
     int err = step(d, 0, NULL);
     for (struct node *n = d->nodes; n && !err; n = n->next) {
-        if (n->is_dir) sync_names(n);
-        else sync_bytes(n);
+        if (n->is_dir)
+            sync_names(n);
+        else
+            sync_bytes(n);
     }
     return err;
 }
 
-static int sim_list(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir), void *to) {
+static int sim_list(struct fs *fs, const char *path, void (*each)(void *to, const char *name, bool is_dir),
+                    void *to) {
     struct sim_disk *d = (struct sim_disk *)fs;
     struct node *dir = d->dead ? NULL : lookup(d, path);
     if (!dir || !dir->is_dir) return d->dead ? OE_IO : OE_NOTFOUND;
@@ -395,8 +404,9 @@ static void sim_boot_id(struct fs *fs, char id[FS_BOOT_ID]) {
     id[sizeof text] = (char)('0' + boot % 10);
 }
 
-static const struct fs_ops sim_fs_ops = {sim_open,     sim_rename,   sim_unlink, sim_mkdir, sim_rmdir,  sim_sync_dir,
-                                         sim_sync_all, sim_list,     sim_stat,   sim_lock,  sim_boot_id};
+static const struct fs_ops sim_fs_ops = {sim_open,  sim_rename,   sim_unlink,   sim_mkdir,
+                                         sim_rmdir, sim_sync_dir, sim_sync_all, sim_list,
+                                         sim_stat,  sim_lock,     sim_boot_id};
 
 /* ---- the disk ---- */
 
@@ -423,7 +433,9 @@ void sim_disk_destroy(struct sim_disk *d) {
     free(d);
 }
 
-struct fs *sim_disk_fs(struct sim_disk *d) { return &d->fs; }
+struct fs *sim_disk_fs(struct sim_disk *d) {
+    return &d->fs;
+}
 void sim_disk_set_time(struct sim_disk *d, int64_t now_ms) { d->now_ms = now_ms; }
 bool sim_disk_faulted(const struct sim_disk *d) { return d->faulted; }
 int64_t sim_disk_operations(const struct sim_disk *d) { return d->operations; }
@@ -441,8 +453,10 @@ static void cut_file(struct sim_disk *d, struct node *n) {
     uint64_t mode = random_below(&d->random, 4);
     size_t lo = n->size < n->durable_size ? n->size : n->durable_size;
     size_t hi = n->size < n->durable_size ? n->durable_size : n->size, size = n->size;
-    if (mode == 0) size = n->durable_size;
-    else if (mode > 1) size = lo + random_below(&d->random, hi - lo + 1);
+    if (mode == 0)
+        size = n->durable_size;
+    else if (mode > 1)
+        size = lo + random_below(&d->random, hi - lo + 1);
     uint8_t *left = xcalloc(1, size + 1);
     for (size_t at = 0; at < size; at += SECTOR) {
         bool fresh = mode == 1 || (mode > 1 && random_below(&d->random, 2));
@@ -470,8 +484,10 @@ static void cut_directory(struct sim_disk *d, struct node *n) {
 void sim_disk_restart(struct sim_disk *d) {
     if (d->cut) {
         for (struct node *n = d->nodes; n; n = n->next) {
-            if (n->is_dir) cut_directory(d, n);
-            else cut_file(d, n);
+            if (n->is_dir)
+                cut_directory(d, n);
+            else
+                cut_file(d, n);
         }
         d->boot++;
     }

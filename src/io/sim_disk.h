@@ -1,10 +1,12 @@
-/* A file system in memory that can lose power, be killed, fill up and fail: for tests and the simulator. One thread.
+/* A file system in memory that can lose power, be killed, fill up and fail: for tests and the simulator. One
+ * thread.
  *
  * What survives a power cut, as weakly as POSIX allows and file systems do it:
- *   - a file's bytes as of its last file_datasync; of what was written since, any sector (512 bytes) may be there, old, or zero
- *     (where the file has grown), and the size may be anything from the old to the new one;
- *   - a directory's names as of its last fs_sync_dir, and of the changes since a prefix in their order; directories and files
- *     do not wait for each other. A rename is one change.
+ *   - a file's bytes as of its last file_datasync; of what was written since, any sector (512 bytes) may be
+ *     there, old, or zero (where the file has grown), and the size may be anything from the old to the new
+ * one;
+ *   - a directory's names as of its last fs_sync_dir, and of the changes since a prefix in their order;
+ *     directories and files do not wait for each other. A rename is one change.
  * A kill loses nothing but what the interrupted operation had not done yet.
  *
  * Operations that change something are counted; one may be told to fail or to be the moment of the cut. */
@@ -38,7 +40,8 @@ bool sim_disk_faulted(const struct sim_disk *d);
 int64_t sim_disk_operations(const struct sim_disk *d);
 /* Power cut now, between two operations. */
 void sim_disk_cut(struct sim_disk *d);
-/* After a kill or a cut: what is left can be used again. Files that were open stay useless (but must be let go). */
+/* After a kill or a cut: what is left can be used again. Files that were open stay useless (but must be let
+ * go). */
 void sim_disk_restart(struct sim_disk *d);
 /* For the files' times. */
 void sim_disk_set_time(struct sim_disk *d, int64_t now_ms);

@@ -73,16 +73,19 @@ static uint8_t *put_bytes(uint8_t *p, const void *bytes, size_t n) {
     return p + n;
 }
 
-static size_t bytes_size(const void *bytes, size_t n) { return bytes ? (size_t)varlong_size((int64_t)n) + n : 1; }
+static size_t bytes_size(const void *bytes, size_t n) {
+    return bytes ? (size_t)varlong_size((int64_t)n) + n : 1;
+}
 
-int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key, size_t key_len,
-                          const void *value, size_t value_len, int32_t header_count, const void *header_bytes,
-                          size_t header_len) {
+int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key,
+                          size_t key_len, const void *value, size_t value_len, int32_t header_count,
+                          const void *header_bytes, size_t header_len) {
     ASSERT(offset > b->last_offset && offset - b->options.base_offset <= INT32_MAX && b->count < INT32_MAX);
     if (!b->count) b->base_timestamp = timestamp;
     int64_t ts_delta = timestamp - b->base_timestamp, offset_delta = offset - b->options.base_offset;
-    size_t body = 1 + (size_t)varlong_size(ts_delta) + (size_t)varlong_size(offset_delta) + bytes_size(key, key_len) +
-                  bytes_size(value, value_len) + (size_t)varlong_size(header_count) + header_len;
+    size_t body = 1 + (size_t)varlong_size(ts_delta) + (size_t)varlong_size(offset_delta) +
+                  bytes_size(key, key_len) + bytes_size(value, value_len) +
+                  (size_t)varlong_size(header_count) + header_len;
     if (key_len > INT32_MAX || value_len > INT32_MAX || body > INT32_MAX) return OE_LIMIT;
     uint8_t *p = strbuf_reserve(&b->buf, body + VARINT_MAX), *start = p;
     if (!p) return OE_LIMIT;
@@ -103,8 +106,9 @@ int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t times
     return 0;
 }
 
-int batch_builder_add_full(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key, size_t key_len,
-                           const void *value, size_t value_len, const struct record_header *headers, int header_count) {
+int batch_builder_add_full(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key,
+                           size_t key_len, const void *value, size_t value_len,
+                           const struct record_header *headers, int header_count) {
     size_t n = 0;
     for (int i = 0; i < header_count; i++)
         n += bytes_size(headers[i].key, (size_t)headers[i].key_len) +
@@ -116,14 +120,16 @@ int batch_builder_add_full(struct batch_builder *b, int64_t offset, int64_t time
         p = put_bytes(p, headers[i].value, (size_t)headers[i].value_len);
     }
     ASSERT((size_t)(p - bytes) == n);
-    int err = batch_builder_add_raw(b, offset, timestamp, key, key_len, value, value_len, header_count, bytes, n);
+    int err =
+        batch_builder_add_raw(b, offset, timestamp, key, key_len, value, value_len, header_count, bytes, n);
     if (bytes != small) free(bytes);
     return err;
 }
 
-int batch_builder_add(struct batch_builder *b, int64_t timestamp, const void *key, size_t key_len, const void *value,
-                      size_t value_len) {
-    return batch_builder_add_raw(b, b->last_offset + 1, timestamp, key, key_len, value, value_len, 0, NULL, 0);
+int batch_builder_add(struct batch_builder *b, int64_t timestamp, const void *key, size_t key_len,
+                      const void *value, size_t value_len) {
+    return batch_builder_add_raw(b, b->last_offset + 1, timestamp, key, key_len, value, value_len, 0, NULL,
+                                 0);
 }
 
 static int compress_body(struct batch_builder *b, struct codec *codec) {
@@ -160,8 +166,9 @@ int batch_builder_finish(struct batch_builder *b, struct codec *codec, uint8_t *
     put_i32(h + 8, (int32_t)(b->buf.len - BATCH_OVERHEAD));
     put_i32(h + 12, o->leader_epoch);
     h[16] = 2;
-    put_i16(h + 21, (int16_t)((int)o->compression | (o->log_append_time ? BATCH_LOG_APPEND_TIME : 0) |
-                              (o->transactional ? BATCH_TRANSACTIONAL : 0) | (o->control ? BATCH_CONTROL : 0)));
+    put_i16(h + 21,
+            (int16_t)((int)o->compression | (o->log_append_time ? BATCH_LOG_APPEND_TIME : 0) |
+                      (o->transactional ? BATCH_TRANSACTIONAL : 0) | (o->control ? BATCH_CONTROL : 0)));
     put_i32(h + 23, (int32_t)(b->last_offset - o->base_offset));
     put_i64(h + 27, b->base_timestamp);
     put_i64(h + 35, o->log_append_time ? o->append_time : b->max_timestamp);

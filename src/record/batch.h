@@ -1,11 +1,13 @@
-/* A record batch as bytes (org.apache.kafka.common.record.DefaultRecordBatch and, for magic 0 and 1, the message sets before
- * it). The accessors read the header where it lies; the caller has checked that BATCH_HEADER bytes are there.
+/* A record batch as bytes (DefaultRecordBatch and, for magic 0 and 1, the message sets before it). The
+ * accessors read the header where it lies; the caller has checked that BATCH_HEADER bytes are there.
  *
- *    0 base offset 8 | 8 length 4 (of what follows it) | 12 leader epoch 4 | 16 magic 1 | 17 CRC-32C 4 (of what follows it)
- *   21 attributes 2 | 23 last offset delta 4 | 27 base timestamp 8 | 35 max timestamp 8 | 43 producer id 8
- *   51 producer epoch 2 | 53 base sequence 4 | 57 record count 4 | 61 records
+ *    0 base offset 8        8 length 4 (of what follows it)      12 leader epoch 4      16 magic 1
+ *   17 CRC-32C 4 (of what follows it)      21 attributes 2       23 last offset delta 4
+ *   27 base timestamp 8    35 max timestamp 8     43 producer id 8     51 producer epoch 2
+ *   53 base sequence 4     57 record count 4      61 records
  *
- * Base offset, length and leader epoch are outside of the CRC: a broker patches them without reading the rest. */
+ * Base offset, length and leader epoch are outside of the CRC: a broker patches them without reading the
+ * rest. */
 #ifndef OTTLA_RECORD_BATCH_H
 #define OTTLA_RECORD_BATCH_H
 
@@ -20,10 +22,10 @@
 enum {
     BATCH_OVERHEAD = 12, /* bytes that `length` does not count */
     BATCH_HEADER = 61,
-    BATCH_PREFIX = 17,         /* enough to know size and magic */
+    BATCH_PREFIX = 17, /* enough to know size and magic */
     BATCH_AT_CRC = 17,
-    BATCH_AT_ATTRIBUTES = 21,  /* and where what the CRC covers begins */
-    LEGACY_HEADER_V0 = 26,     /* offset, size, crc, magic, attributes, key length, value length */
+    BATCH_AT_ATTRIBUTES = 21, /* and where what the CRC covers begins */
+    LEGACY_HEADER_V0 = 26,    /* offset, size, crc, magic, attributes, key length, value length */
     LEGACY_HEADER_V1 = 34,
 };
 
@@ -35,7 +37,13 @@ enum batch_attributes {
     BATCH_DELETE_HORIZON = 0x40,
 };
 
-enum { NO_TIMESTAMP = -1, NO_PRODUCER_ID = -1, NO_PRODUCER_EPOCH = -1, NO_SEQUENCE = -1, NO_LEADER_EPOCH = -1 };
+enum {
+    NO_TIMESTAMP = -1,
+    NO_PRODUCER_ID = -1,
+    NO_PRODUCER_EPOCH = -1,
+    NO_SEQUENCE = -1,
+    NO_LEADER_EPOCH = -1
+};
 
 /* Any magic. */
 static inline int64_t batch_base_offset(const uint8_t *b) { return get_i64(b); }
@@ -61,13 +69,14 @@ static inline bool batch_is_transactional(const uint8_t *b) { return batch_attrs
 /* The sequence of its last record; NO_SEQUENCE without producer. Wraps at 2^31 as the reference's. */
 int32_t batch_last_sequence(const uint8_t *b);
 int32_t sequence_add(int32_t sequence, int32_t n);
-/* Any magic: the last offset and the largest timestamp. For magic 0 and 1 a message's own offset is its last, and a
- * message needs LEGACY_HEADER_V1 bytes for its timestamp (NO_TIMESTAMP for magic 0). */
+/* Any magic: the last offset and the largest timestamp. For magic 0 and 1 a message's own offset is its last,
+ * and a message needs LEGACY_HEADER_V1 bytes for its timestamp (NO_TIMESTAMP for magic 0). */
 int64_t batch_last_offset(const uint8_t *b);
 int64_t batch_max_timestamp(const uint8_t *b);
 
-/* Looks at the start of n bytes: the size of the batch that begins there, 0 when more bytes are needed to know it,
- * OE_CORRUPT when no batch can begin so. Does not look at the CRC, and the batch may be longer than n. */
+/* Looks at the start of n bytes: the size of the batch that begins there, 0 when more bytes are needed to
+ * know it, OE_CORRUPT when no batch can begin so. Does not look at the CRC, and the batch may be longer than
+ * n. */
 int64_t batch_peek(const uint8_t *b, size_t n);
 /* Checks a whole batch of n bytes (any magic): length, magic, CRC. 0 or OE_CORRUPT. */
 int batch_check(const uint8_t *b, size_t n);
@@ -86,16 +95,16 @@ struct batch_options {
     enum compression compression;
     int level; /* COMPRESS_LEVEL_DEFAULT or the codec's */
     bool log_append_time, transactional, control;
-    int64_t append_time;                       /* with log_append_time */
-    int64_t producer_id;                       /* NO_PRODUCER_ID for none, */
-    int16_t producer_epoch;                    /* then NO_PRODUCER_EPOCH */
-    int32_t base_sequence;                     /* and NO_SEQUENCE */
+    int64_t append_time;    /* with log_append_time */
+    int64_t producer_id;    /* NO_PRODUCER_ID for none, */
+    int16_t producer_epoch; /* then NO_PRODUCER_EPOCH */
+    int32_t base_sequence;  /* and NO_SEQUENCE */
 };
 /* No producer, no compression, everything else zero. */
-#define BATCH_OPTIONS_NONE                                                                                             \
-    (struct batch_options) {                                                                                           \
-        .level = COMPRESS_LEVEL_DEFAULT, .producer_id = NO_PRODUCER_ID, .producer_epoch = NO_PRODUCER_EPOCH,           \
-        .base_sequence = NO_SEQUENCE                                                                                   \
+#define BATCH_OPTIONS_NONE                                                                                   \
+    (struct batch_options) {                                                                                 \
+        .level = COMPRESS_LEVEL_DEFAULT, .producer_id = NO_PRODUCER_ID, .producer_epoch = NO_PRODUCER_EPOCH, \
+        .base_sequence = NO_SEQUENCE                                                                         \
     }
 
 struct record_header {
@@ -114,15 +123,18 @@ struct batch_builder {
 /* limit: bytes of the batch before compression. */
 void batch_builder_init(struct batch_builder *b, const struct batch_options *options, size_t limit);
 /* A record at the next offset; key or value NULL is null. 0 or OE_LIMIT. */
-int batch_builder_add(struct batch_builder *b, int64_t timestamp, const void *key, size_t key_len, const void *value,
-                      size_t value_len);
-int batch_builder_add_full(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key, size_t key_len,
-                           const void *value, size_t value_len, const struct record_header *headers, int header_count);
-/* As above with the headers already in their encoding: header_bytes begins with the first header, not the count. */
-int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key, size_t key_len,
-                          const void *value, size_t value_len, int32_t header_count, const void *header_bytes,
-                          size_t header_len);
-/* The finished batch; at least one record. *bytes lives in the builder until it is freed or started anew. codec may be NULL. */
+int batch_builder_add(struct batch_builder *b, int64_t timestamp, const void *key, size_t key_len,
+                      const void *value, size_t value_len);
+int batch_builder_add_full(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key,
+                           size_t key_len, const void *value, size_t value_len,
+                           const struct record_header *headers, int header_count);
+/* As above with the headers already in their encoding: header_bytes begins with the first header, not the
+ * count. */
+int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t timestamp, const void *key,
+                          size_t key_len, const void *value, size_t value_len, int32_t header_count,
+                          const void *header_bytes, size_t header_len);
+/* The finished batch; at least one record. *bytes lives in the builder until it is freed or started anew.
+ * codec may be NULL. */
 int batch_builder_finish(struct batch_builder *b, struct codec *codec, uint8_t **bytes, size_t *n);
 void batch_builder_free(struct batch_builder *b);
 

@@ -1,6 +1,7 @@
-/* One reading stream over four libraries. A stream is `at..end` of compressed bytes and the library's context; snappy, which has
- * no stream of its own, is read block by block into memory that holds one block: snappy cannot give more than about 22
- * bytes for one, so a block that claims more than 64 is refused before anything is allocated. */
+/* One reading stream over four libraries. A stream is `at..end` of compressed bytes and the library's
+ * context; snappy, which has no stream of its own, is read block by block into memory that holds one block:
+ * snappy cannot give more than about 22 bytes for one, so a block that claims more than 64 is refused before
+ * anything is allocated. */
 #include "record/compress.h"
 
 #include <isa-l/igzip_lib.h>
@@ -15,7 +16,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum { SNAPPY_BLOCK = 32 << 10, SNAPPY_RATIO = 64, XERIAL_HEADER = 16, ZSTD_WINDOW_MAX = 27, GZIP_LEVELS = 4 };
+enum {
+    SNAPPY_BLOCK = 32 << 10,
+    SNAPPY_RATIO = 64,
+    XERIAL_HEADER = 16,
+    ZSTD_WINDOW_MAX = 27,
+    GZIP_LEVELS = 4
+};
 
 struct codec {
     enum compression how;
@@ -35,7 +42,9 @@ struct codec {
 static const char *const names[] = {"none", "gzip", "snappy", "lz4", "zstd"};
 static const uint8_t xerial[XERIAL_HEADER] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1};
 
-struct codec *codec_create(void) { return xcalloc(1, sizeof(struct codec)); }
+struct codec *codec_create(void) {
+    return xcalloc(1, sizeof(struct codec));
+}
 
 void codec_destroy(struct codec *c) {
     if (!c) return;
@@ -68,10 +77,13 @@ void compression_levels(enum compression c, int *min, int *max, int *standard) {
 /* ---- writing ---- */
 
 /* ISA-L has the levels 0 to 3; gzip's 1 to 9 are spread over 1 to 3. */
-static int isal_level(int level) { return level == COMPRESS_LEVEL_DEFAULT || level < 0 ? 2 : level <= 2 ? 1 : level <= 6 ? 2 : 3; }
+static int isal_level(int level) {
+    return level == COMPRESS_LEVEL_DEFAULT || level < 0 ? 2 : level <= 2 ? 1 : level <= 6 ? 2 : 3;
+}
 
 static int gzip_write(struct codec *c, int level, const void *bytes, size_t n, struct strbuf *out) {
-    static const uint32_t sizes[GZIP_LEVELS] = {0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
+    static const uint32_t sizes[GZIP_LEVELS] = {0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                                ISAL_DEF_LVL3_DEFAULT};
     int l = isal_level(level);
     if (n > UINT32_MAX) return OE_LIMIT;
     if (!c->gzip_out && !(c->gzip_out = malloc(sizeof *c->gzip_out))) return OE_NOMEM;
@@ -99,20 +111,24 @@ static int gzip_write(struct codec *c, int level, const void *bytes, size_t n, s
 static int snappy_write(const uint8_t *bytes, size_t n, struct strbuf *out) {
     strbuf_add(out, xerial, sizeof xerial);
     for (size_t at = 0; at < n; at += SNAPPY_BLOCK) {
-        size_t part = n - at < SNAPPY_BLOCK ? n - at : SNAPPY_BLOCK, room = snappy_max_compressed_length(part);
+        size_t part = n - at < SNAPPY_BLOCK ? n - at : SNAPPY_BLOCK,
+               room = snappy_max_compressed_length(part);
         uint8_t *p = strbuf_reserve(out, 4 + room);
         if (!p) return OE_LIMIT;
-        if (snappy_compress((const char *)bytes + at, part, (char *)p + 4, &room) != SNAPPY_OK) return OE_MALFORMED;
+        if (snappy_compress((const char *)bytes + at, part, (char *)p + 4, &room) != SNAPPY_OK)
+            return OE_MALFORMED;
         put_u32(p, (uint32_t)room);
         out->len += 4 + room;
     }
     return strbuf_ok(out) ? 0 : OE_LIMIT;
 }
 
-/* The Java clients' frames: independent blocks of 64 KiB, no checksums. Level 9 is Kafka's name for the fast one. */
+/* The Java clients' frames: independent blocks of 64 KiB, no checksums. Level 9 is Kafka's name for the fast
+ * one. */
 static int lz4_write(int level, const void *bytes, size_t n, struct strbuf *out) {
     LZ4F_preferences_t p = {.frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockIndependent}};
-    if (level != COMPRESS_LEVEL_DEFAULT && level != 9) p.compressionLevel = level < 3 ? 3 : level > 12 ? 12 : level;
+    if (level != COMPRESS_LEVEL_DEFAULT && level != 9)
+        p.compressionLevel = level < 3 ? 3 : level > 12 ? 12 : level;
     size_t room = LZ4F_compressFrameBound(n, &p);
     void *to = strbuf_reserve(out, room);
     if (!to) return OE_LIMIT;
@@ -127,13 +143,15 @@ static int zstd_write(struct codec *c, int level, const void *bytes, size_t n, s
     void *to = strbuf_reserve(out, room);
     if (!to) return OE_LIMIT;
     if (!c->zstd_out && !(c->zstd_out = ZSTD_createCCtx())) return OE_NOMEM;
-    size_t k = ZSTD_compressCCtx(c->zstd_out, to, room, bytes, n, level == COMPRESS_LEVEL_DEFAULT ? 3 : level);
+    size_t k =
+        ZSTD_compressCCtx(c->zstd_out, to, room, bytes, n, level == COMPRESS_LEVEL_DEFAULT ? 3 : level);
     if (ZSTD_isError(k)) return OE_NOMEM;
     out->len += k;
     return 0;
 }
 
-int compress(struct codec *c, enum compression how, int level, const void *bytes, size_t n, struct strbuf *out) {
+int compress(struct codec *c, enum compression how, int level, const void *bytes, size_t n,
+             struct strbuf *out) {
     switch (how) {
     case COMPRESSION_NONE: strbuf_add(out, bytes, n); return strbuf_ok(out) ? 0 : OE_LIMIT;
     case COMPRESSION_GZIP: return gzip_write(c, level, bytes, n, out);
@@ -202,7 +220,8 @@ static int snappy_block(struct codec *c, size_t n) {
     if (size > n * SNAPPY_RATIO) return OE_MALFORMED;
     int err = block_room(c, size);
     if (err) return err;
-    if (size && snappy_uncompress((const char *)c->at, n, (char *)c->block, &size) != SNAPPY_OK) return OE_MALFORMED;
+    if (size && snappy_uncompress((const char *)c->at, n, (char *)c->block, &size) != SNAPPY_OK)
+        return OE_MALFORMED;
     c->at += n;
     c->block_at = 0;
     c->block_len = size;
@@ -239,7 +258,8 @@ static int64_t snappy_read(struct codec *c, void *to, size_t cap) {
     return (int64_t)n;
 }
 
-/* The first clients with lz4 summed the frame's magic number, too: the right header checksum is found by trying all. */
+/* The first clients with lz4 summed the frame's magic number, too: the right header checksum is found by
+ * trying all. */
 static int lz4_mend_header(struct codec *c) {
     enum { MOST = 19 };
     uint8_t header[MOST];
@@ -260,7 +280,8 @@ static int lz4_mend_header(struct codec *c) {
 }
 
 static int lz4_start(struct codec *c, bool legacy) {
-    if (!c->lz4_in && LZ4F_isError(LZ4F_createDecompressionContext(&c->lz4_in, LZ4F_VERSION))) return OE_NOMEM;
+    if (!c->lz4_in && LZ4F_isError(LZ4F_createDecompressionContext(&c->lz4_in, LZ4F_VERSION)))
+        return OE_NOMEM;
     LZ4F_resetDecompressionContext(c->lz4_in);
     return legacy ? lz4_mend_header(c) : 0;
 }
@@ -340,8 +361,10 @@ int decompress_all(struct codec *c, enum compression how, const void *bytes, siz
     int err = decompress_start(c, how, bytes, n, legacy_lz4);
     while (!err) {
         size_t step = n < 1024 ? 4096 : n < (1 << 20) ? 4 * n : 4 << 20;
-        if (out->len >= out->limit) step = 1; /* one more byte is too many */
-        else if (step > out->limit - out->len) step = out->limit - out->len;
+        if (out->len >= out->limit)
+            step = 1; /* one more byte is too many */
+        else if (step > out->limit - out->len)
+            step = out->limit - out->len;
         uint8_t spare, *to = step == 1 && out->len >= out->limit ? &spare : strbuf_reserve(out, step);
         if (!to) return OE_NOMEM;
         int64_t k = decompress_read(c, to, step);

@@ -1,5 +1,6 @@
-/* The codecs of Kafka: none, gzip, snappy (xerial framing, as the Java clients write it; bare snappy is read, too), lz4 (frame
- * format) and zstd. Reading is a stream into memory of a fixed size, so hostile input cannot make it large.
+/* The codecs of Kafka: none, gzip, snappy (xerial framing, as the Java clients write it; bare snappy is read,
+ * too), lz4 (frame format) and zstd. Reading is a stream into memory of a fixed size, so hostile input cannot
+ * make it large.
  *
  * A codec keeps the libraries' contexts between uses; one owner, one use at a time. */
 #ifndef OTTLA_RECORD_COMPRESS_H
@@ -11,7 +12,14 @@
 
 #include "base/strbuf.h"
 
-enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_SNAPPY, COMPRESSION_LZ4, COMPRESSION_ZSTD, COMPRESSION_COUNT };
+enum compression {
+    COMPRESSION_NONE,
+    COMPRESSION_GZIP,
+    COMPRESSION_SNAPPY,
+    COMPRESSION_LZ4,
+    COMPRESSION_ZSTD,
+    COMPRESSION_COUNT
+};
 enum { COMPRESS_LEVEL_DEFAULT = -1000000 };
 
 struct codec;
@@ -25,7 +33,8 @@ int compression_parse(const char *name);
 void compression_levels(enum compression c, int *min, int *max, int *standard);
 
 /* Compresses n bytes to the end of `out`. 0, OE_LIMIT (out's limit), OE_NOMEM. */
-int compress(struct codec *c, enum compression how, int level, const void *bytes, size_t n, struct strbuf *out);
+int compress(struct codec *c, enum compression how, int level, const void *bytes, size_t n,
+             struct strbuf *out);
 
 /* Starts to decompress n borrowed bytes. 0, OE_UNSUPPORTED (no such codec), OE_MALFORMED.
  * legacy_lz4: the frame header's checksum may be the wrong one of old clients (magic 0). */

@@ -7,8 +7,8 @@
 
 enum { KEY_SIZE = 4, MARKER_SIZE = 6 };
 
-size_t control_batch_write(uint8_t *to, const struct batch_options *options, enum control_type type, int64_t timestamp,
-                           const void *value, size_t value_len) {
+size_t control_batch_write(uint8_t *to, const struct batch_options *options, enum control_type type,
+                           int64_t timestamp, const void *value, size_t value_len) {
     ASSERT(type >= CONTROL_ABORT && type <= CONTROL_KRAFT_VOTERS && value_len < INT32_MAX / 2);
     size_t body = 1 + 1 + 1 + 1 + KEY_SIZE + (size_t)varlong_size((int64_t)value_len) + value_len + 1;
     uint8_t *p = to + BATCH_HEADER;
@@ -41,13 +41,14 @@ size_t control_batch_write(uint8_t *to, const struct batch_options *options, enu
     return n;
 }
 
-size_t marker_batch_write(uint8_t *to, const struct batch_options *options, bool commit, int32_t coordinator_epoch,
-                          int64_t timestamp) {
+size_t marker_batch_write(uint8_t *to, const struct batch_options *options, bool commit,
+                          int32_t coordinator_epoch, int64_t timestamp) {
     ASSERT(options->producer_id >= 0 && options->transactional);
     uint8_t value[MARKER_SIZE];
     put_i16(value, 0);
     put_i32(value + 2, coordinator_epoch);
-    return control_batch_write(to, options, commit ? CONTROL_COMMIT : CONTROL_ABORT, timestamp, value, sizeof value);
+    return control_batch_write(to, options, commit ? CONTROL_COMMIT : CONTROL_ABORT, timestamp, value,
+                               sizeof value);
 }
 
 int control_read(const uint8_t *batch, size_t n, struct control_record *c) {
@@ -59,7 +60,8 @@ int control_read(const uint8_t *batch, size_t n, struct control_record *c) {
     *c = (struct control_record){.type = CONTROL_UNKNOWN, .type_raw = get_i16(r.key + 2), .value = r.value};
     c->value_len = r.value_len;
     c->timestamp = (int64_t)((uint64_t)batch_base_timestamp(batch) + (uint64_t)r.timestamp_delta);
-    if (c->type_raw >= CONTROL_ABORT && c->type_raw <= CONTROL_KRAFT_VOTERS) c->type = (enum control_type)c->type_raw;
+    if (c->type_raw >= CONTROL_ABORT && c->type_raw <= CONTROL_KRAFT_VOTERS)
+        c->type = (enum control_type)c->type_raw;
     if (c->type == CONTROL_ABORT || c->type == CONTROL_COMMIT) {
         if (r.value_len < MARKER_SIZE) return OE_CORRUPT;
         c->coordinator_epoch = get_i32(r.value + 2);

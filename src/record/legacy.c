@@ -67,7 +67,8 @@ int legacy_iter_next(struct record_iter *it, struct record *r) {
     if (size <= 0 || size > it->end - m || batch_magic(m) != it->magic) return OE_CORRUPT;
     *r = (struct record){.offset = batch_base_offset(m) + it->base, .timestamp = batch_max_timestamp(m)};
     /* A wrapper with the log's append time gives it to all that is inside. */
-    if (it->wrapped && it->batch[AT_ATTRIBUTES] & BATCH_LOG_APPEND_TIME) r->timestamp = get_i64(it->batch + AT_TIMESTAMP);
+    if (it->wrapped && it->batch[AT_ATTRIBUTES] & BATCH_LOG_APPEND_TIME)
+        r->timestamp = get_i64(it->batch + AT_TIMESTAMP);
     if (it->wrapped && (m[AT_ATTRIBUTES] & BATCH_COMPRESSION_MASK)) return OE_CORRUPT;
     int err = fields(m, (size_t)size, r);
     if (err) return err;
@@ -90,9 +91,11 @@ int legacy_convert(struct codec *c, const uint8_t *message, size_t n, size_t lim
             batch_builder_init(&b, &o, limit);
             started = true;
         }
-        if (r.offset <= b.last_offset || r.offset - o.base_offset > INT32_MAX) err = OE_CORRUPT;
-        else err = batch_builder_add_full(&b, r.offset, r.timestamp, r.key, (size_t)(r.key ? r.key_len : 0), r.value,
-                                          (size_t)(r.value ? r.value_len : 0), NULL, 0);
+        if (r.offset <= b.last_offset || r.offset - o.base_offset > INT32_MAX)
+            err = OE_CORRUPT;
+        else
+            err = batch_builder_add_full(&b, r.offset, r.timestamp, r.key, (size_t)(r.key ? r.key_len : 0),
+                                         r.value, (size_t)(r.value ? r.value_len : 0), NULL, 0);
     }
     if (!err && more < 0) err = more;
     if (!err && started) {

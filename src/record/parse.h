@@ -1,4 +1,5 @@
-/* Private to record/: one record of magic 2 in memory. It is read once on every append, so it is small and inline. */
+/* Private to record/: one record of magic 2 in memory. It is read once on every append, so it is small and
+ * inline. */
 #ifndef OTTLA_RECORD_PARSE_H
 #define OTTLA_RECORD_PARSE_H
 
@@ -20,7 +21,8 @@ static inline const uint8_t *parse_varint(const uint8_t *p, const uint8_t *end, 
 }
 
 /* A length and that many bytes; −1 is null. */
-static inline const uint8_t *parse_bytes(const uint8_t *p, const uint8_t *end, const uint8_t **bytes, int32_t *len) {
+static inline const uint8_t *parse_bytes(const uint8_t *p, const uint8_t *end, const uint8_t **bytes,
+                                         int32_t *len) {
     p = parse_varint(p, end, len);
     if (!p) return NULL;
     if (*len < 0) {

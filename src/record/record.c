@@ -30,7 +30,8 @@ int record_iter_start(struct record_iter *it, struct codec *c, const uint8_t *ba
     int64_t size = batch_peek(batch, n);
     if (size <= 0 || (uint64_t)size > n) return OE_CORRUPT;
     it->magic = batch_magic(batch);
-    return it->magic >= 2 ? start_v2(it, c, batch, (size_t)size) : legacy_iter_start(it, c, batch, (size_t)size);
+    return it->magic >= 2 ? start_v2(it, c, batch, (size_t)size)
+                          : legacy_iter_start(it, c, batch, (size_t)size);
 }
 
 int record_iter_next(struct record_iter *it, struct record *r) {
@@ -39,9 +40,10 @@ int record_iter_next(struct record_iter *it, struct record *r) {
     struct raw_record raw;
     if (!it->at || !(it->at = parse_record(it->at, it->end, &raw))) return OE_CORRUPT;
     it->index++;
-    int64_t timestamp = batch_attrs(it->batch) & BATCH_LOG_APPEND_TIME
-                            ? batch_max_timestamp_v2(it->batch)
-                            : (int64_t)((uint64_t)batch_base_timestamp(it->batch) + (uint64_t)raw.timestamp_delta);
+    int64_t timestamp =
+        batch_attrs(it->batch) & BATCH_LOG_APPEND_TIME
+            ? batch_max_timestamp_v2(it->batch)
+            : (int64_t)((uint64_t)batch_base_timestamp(it->batch) + (uint64_t)raw.timestamp_delta);
     *r = (struct record){.offset = it->base + raw.offset_delta,
                          .timestamp = timestamp,
                          .key = raw.key,

@@ -1,9 +1,11 @@
-/* Order of checks, as the reference's: the batch's outside (one batch, base offset 0, size, CRC), its header (counts, control,
- * sequence), then each record (key, timestamp). Records of an uncompressed batch are walked in place. Those of a compressed one
- * are walked through a window of fixed size, so that a bomb costs time in proportion to its declared records, not memory.
+/* Order of checks, as the reference's: the batch's outside (one batch, base offset 0, size, CRC), its header
+ * (counts, control, sequence), then each record (key, timestamp). Records of an uncompressed batch are walked
+ * in place. Those of a compressed one are walked through a window of fixed size, so that a bomb costs time in
+ * proportion to its declared records, not memory.
  *
- * Two things make a compressed batch be built anew: another target codec, and offset deltas that do not count 0, 1, 2, …
- * An uncompressed batch whose deltas do not count is taken as it is: the reference does not look at them either. */
+ * Two things make a compressed batch be built anew: another target codec, and offset deltas that do not count
+ * 0, 1, 2, … An uncompressed batch whose deltas do not count is taken as it is: the reference does not look
+ * at them either. */
 #include "record/validate.h"
 
 #include <stdio.h>
@@ -34,23 +36,26 @@ static int check_outside(struct validation *v) {
     if (size == 0 || (uint64_t)size > v->len)
         return FAULT(v, FAULT_INVALID_RECORD, "no whole record batch for %s", v->partition);
     if (batch_magic(b) != 2)
-        return FAULT(v, FAULT_INVALID_RECORD, "record format v%d is not accepted for %s", batch_magic(b), v->partition);
+        return FAULT(v, FAULT_INVALID_RECORD, "record format v%d is not accepted for %s", batch_magic(b),
+                     v->partition);
     size_t rest = v->len - (size_t)size;
     int64_t next = batch_peek(b + size, rest);
-    if (next < 0) return FAULT(v, FAULT_CORRUPT, "the bytes after the first batch for %s are no batch", v->partition);
+    if (next < 0)
+        return FAULT(v, FAULT_CORRUPT, "the bytes after the first batch for %s are no batch", v->partition);
     if (next > 0 && (uint64_t)next <= rest)
         return FAULT(v, FAULT_INVALID_RECORD, "more than one batch for %s", v->partition);
     v->len = (size_t)size;
     if (v->origin == APPEND_CLIENT && batch_base_offset(b) != 0)
-        return FAULT(v, FAULT_INVALID_RECORD, "the base offset of a batch for %s is %lld, not 0", v->partition,
-                     (long long)batch_base_offset(b));
+        return FAULT(v, FAULT_INVALID_RECORD, "the base offset of a batch for %s is %lld, not 0",
+                     v->partition, (long long)batch_base_offset(b));
     if (v->rules->max_bytes && size > v->rules->max_bytes)
         return FAULT(v, FAULT_TOO_LARGE, "a batch of %lld bytes for %s is larger than max.message.bytes=%d",
                      (long long)size, v->partition, v->rules->max_bytes);
     if (crc32c(0, b + BATCH_AT_ATTRIBUTES, v->len - BATCH_AT_ATTRIBUTES) != batch_crc(b))
         return FAULT(v, FAULT_CORRUPT, "wrong CRC of a batch for %s", v->partition);
     if (batch_compression(b) >= COMPRESSION_COUNT)
-        return FAULT(v, FAULT_UNSUPPORTED_CODEC, "unknown compression %d for %s", batch_compression(b), v->partition);
+        return FAULT(v, FAULT_UNSUPPORTED_CODEC, "unknown compression %d for %s", batch_compression(b),
+                     v->partition);
     return 0;
 }
 
@@ -58,8 +63,10 @@ static int check_header(struct validation *v) {
     const uint8_t *b = v->bytes;
     if (v->origin != APPEND_CLIENT) return 0;
     int64_t from_offsets = (int64_t)batch_last_offset_delta(b) + 1;
-    if (from_offsets <= 0) return FAULT(v, FAULT_INVALID_RECORD, "invalid last offset delta for %s", v->partition);
-    if (batch_count(b) <= 0) return FAULT(v, FAULT_INVALID_RECORD, "invalid record count for %s", v->partition);
+    if (from_offsets <= 0)
+        return FAULT(v, FAULT_INVALID_RECORD, "invalid last offset delta for %s", v->partition);
+    if (batch_count(b) <= 0)
+        return FAULT(v, FAULT_INVALID_RECORD, "invalid record count for %s", v->partition);
     if (from_offsets != batch_count(b))
         return FAULT(v, FAULT_INVALID_RECORD, "%d records but %lld offsets in a batch for %s", batch_count(b),
                      (long long)from_offsets, v->partition);
@@ -75,8 +82,9 @@ static int check_header(struct validation *v) {
 
 struct walk {
     struct validation *v;
-    int64_t base_timestamp, appended; /* appended: the time of a batch with LogAppendTime, else NO_TIMESTAMP */
-    int64_t oldest, newest;           /* what is accepted with CreateTime */
+    int64_t base_timestamp,
+        appended;           /* appended: the time of a batch with LogAppendTime, else NO_TIMESTAMP */
+    int64_t oldest, newest; /* what is accepted with CreateTime */
     int64_t max_timestamp;
     int32_t index;
     bool create_time, compacted, producer_append_time, in_place, bad_timestamp;
@@ -107,7 +115,8 @@ static int64_t add_saturated(int64_t a, int64_t b) {
 static void walk_start(struct walk *w, struct validation *v) {
     const uint8_t *b = v->bytes;
     const struct record_rules *r = v->rules;
-    *w = (struct walk){.v = v, .base_timestamp = batch_base_timestamp(b), .max_timestamp = NO_TIMESTAMP, .in_place = true};
+    *w = (struct walk){
+        .v = v, .base_timestamp = batch_base_timestamp(b), .max_timestamp = NO_TIMESTAMP, .in_place = true};
     w->producer_append_time = batch_attrs(b) & BATCH_LOG_APPEND_TIME;
     w->appended = w->producer_append_time ? batch_max_timestamp_v2(b) : NO_TIMESTAMP;
     w->create_time = !r->log_append_time;
@@ -123,8 +132,8 @@ static inline void walk_record(struct walk *w, int64_t timestamp_delta, int32_t 
         record_fault(w, "a compacted topic needs a key in each record");
     } else if (w->create_time && ts != NO_TIMESTAMP) {
         if (__builtin_expect(ts < w->oldest || ts > w->newest, 0)) {
-            record_fault(w, arena_printf(w->v->arena, "timestamp %lld is not within [%lld, %lld]", (long long)ts,
-                                         (long long)w->oldest, (long long)w->newest));
+            record_fault(w, arena_printf(w->v->arena, "timestamp %lld is not within [%lld, %lld]",
+                                         (long long)ts, (long long)w->oldest, (long long)w->newest));
             w->bad_timestamp = true;
         }
     } else if (__builtin_expect(w->producer_append_time, 0)) {
@@ -142,11 +151,13 @@ static int walk_plain(struct walk *w) {
     struct raw_record r;
     for (int32_t i = 0; i < count; i++) {
         if (!(p = parse_record(p, end, &r)))
-            return FAULT(w->v, FAULT_INVALID_RECORD, "record %d of a batch for %s is malformed", i, w->v->partition);
+            return FAULT(w->v, FAULT_INVALID_RECORD, "record %d of a batch for %s is malformed", i,
+                         w->v->partition);
         walk_record(w, r.timestamp_delta, r.offset_delta, r.key != NULL);
     }
     if (count > 0 && p != end)
-        return FAULT(w->v, FAULT_INVALID_RECORD, "bytes are left after the records of a batch for %s", w->v->partition);
+        return FAULT(w->v, FAULT_INVALID_RECORD, "bytes are left after the records of a batch for %s",
+                     w->v->partition);
     return 0;
 }
 
@@ -211,8 +222,9 @@ static bool walk_long(struct walk *k, struct window *w, int64_t left) {
     int64_t ts, offset, len, key_len, headers;
     if (left < 1 || !window_skip(w, 1)) return false;
     left--;
-    if (!window_varlong(w, &left, &ts) || !window_varlong(w, &left, &offset) || !window_bytes(w, &left, &key_len) ||
-        !window_bytes(w, &left, &len) || !window_varlong(w, &left, &headers) || headers < 0 || headers > left)
+    if (!window_varlong(w, &left, &ts) || !window_varlong(w, &left, &offset) ||
+        !window_bytes(w, &left, &key_len) || !window_bytes(w, &left, &len) ||
+        !window_varlong(w, &left, &headers) || headers < 0 || headers > left)
         return false;
     for (; headers; headers--)
         if (!window_bytes(w, &left, &len) || len < 0 || !window_bytes(w, &left, &len)) return false;
@@ -226,7 +238,8 @@ static bool walk_next(struct walk *k, struct window *w) {
     int32_t size;
     int n = get_varint(w->at, w->end, &size);
     if (!n || size < 0) return false;
-    if ((size_t)n + (size_t)size > have && (size_t)n + (size_t)size <= WINDOW) have = window_fill(w, (size_t)n + (size_t)size);
+    if ((size_t)n + (size_t)size > have && (size_t)n + (size_t)size <= WINDOW)
+        have = window_fill(w, (size_t)n + (size_t)size);
     if ((size_t)n + (size_t)size > have) {
         w->at += n;
         return walk_long(k, w, size);
@@ -247,17 +260,23 @@ static int walk_compressed(struct walk *k) {
     w.ended = false;
     w.err = 0;
     int32_t count = batch_count(v->bytes);
-    if (v->len == BATCH_HEADER && batch_compression(v->bytes) == COMPRESSION_ZSTD) /* no frame is an empty stream only here */
+    if (v->len == BATCH_HEADER &&
+        batch_compression(v->bytes) == COMPRESSION_ZSTD) /* no frame is an empty stream only here */
         return FAULT(v, FAULT_INVALID_RECORD, "no records in a batch for %s", v->partition);
-    if (v->len == BATCH_HEADER || decompress_start(v->codec, batch_compression(v->bytes), v->bytes + BATCH_HEADER, v->len - BATCH_HEADER, false))
-        return FAULT(v, FAULT_UNSUPPORTED_CODEC, "the records of a batch for %s cannot be decompressed", v->partition);
+    if (v->len == BATCH_HEADER || decompress_start(v->codec, batch_compression(v->bytes),
+                                                   v->bytes + BATCH_HEADER, v->len - BATCH_HEADER, false))
+        return FAULT(v, FAULT_UNSUPPORTED_CODEC, "the records of a batch for %s cannot be decompressed",
+                     v->partition);
     for (int32_t i = 0; i < count; i++) {
         if (walk_next(k, &w)) continue;
-        if (w.err) return FAULT(v, FAULT_UNSUPPORTED_CODEC, "the records of a batch for %s cannot be decompressed", v->partition);
+        if (w.err)
+            return FAULT(v, FAULT_UNSUPPORTED_CODEC, "the records of a batch for %s cannot be decompressed",
+                         v->partition);
         return FAULT(v, FAULT_INVALID_RECORD, "record %d of a batch for %s is malformed", i, v->partition);
     }
     if (count > 0 && window_fill(&w, 1))
-        return FAULT(v, FAULT_INVALID_RECORD, "bytes are left after the records of a batch for %s", v->partition);
+        return FAULT(v, FAULT_INVALID_RECORD, "bytes are left after the records of a batch for %s",
+                     v->partition);
     return 0;
 }
 
@@ -267,10 +286,10 @@ static int record_faults(struct walk *w) {
     struct validation *v = w->v;
     if (!v->error_count) return 0;
     if (w->bad_timestamp)
-        return FAULT(v, FAULT_INVALID_TIMESTAMP, "%d records for %s refused for their timestamps", v->error_count,
-                     v->partition);
-    return FAULT(v, FAULT_INVALID_RECORD, "%d records for %s refused, the first: %s", v->error_count, v->partition,
-                 v->errors[0].message);
+        return FAULT(v, FAULT_INVALID_TIMESTAMP, "%d records for %s refused for their timestamps",
+                     v->error_count, v->partition);
+    return FAULT(v, FAULT_INVALID_RECORD, "%d records for %s refused, the first: %s", v->error_count,
+                 v->partition, v->errors[0].message);
 }
 
 static int rebuild_records(struct validation *v, struct batch_builder *b, size_t limit) {
@@ -278,8 +297,9 @@ static int rebuild_records(struct validation *v, struct batch_builder *b, size_t
     struct record r;
     int more = 0, err = record_iter_start(&it, v->codec, v->bytes, v->len, limit);
     while (!err && (more = record_iter_next(&it, &r)) > 0)
-        err = batch_builder_add_raw(b, v->next_offset++, r.timestamp, r.key, (size_t)(r.key ? r.key_len : 0), r.value,
-                                    (size_t)(r.value ? r.value_len : 0), r.header_count, r.headers, r.headers_len);
+        err = batch_builder_add_raw(b, v->next_offset++, r.timestamp, r.key, (size_t)(r.key ? r.key_len : 0),
+                                    r.value, (size_t)(r.value ? r.value_len : 0), r.header_count, r.headers,
+                                    r.headers_len);
     record_iter_end(&it);
     return err ? err : more;
 }
@@ -316,7 +336,8 @@ static int rebuild(struct validation *v, enum compression target) {
     }
     batch_builder_free(&b);
     if (err == OE_LIMIT)
-        return FAULT(v, FAULT_TOO_LARGE, "a batch for %s is too large once it is compressed anew", v->partition);
+        return FAULT(v, FAULT_TOO_LARGE, "a batch for %s is too large once it is compressed anew",
+                     v->partition);
     if (err || !v->bytes) return fault(v, FAULT_MEMORY, "no memory to compress a batch anew");
     return 0;
 }
@@ -340,7 +361,8 @@ int record_validate(struct validation *v) {
     int err = check_outside(v);
     if (err || (err = check_header(v))) return err;
     enum compression source = batch_compression(v->bytes);
-    enum compression target = v->rules->target_compression < 0 ? source : (enum compression)v->rules->target_compression;
+    enum compression target =
+        v->rules->target_compression < 0 ? source : (enum compression)v->rules->target_compression;
     struct walk w;
     walk_start(&w, v);
     err = source == COMPRESSION_NONE ? walk_plain(&w) : walk_compressed(&w);

@@ -1,6 +1,7 @@
-/* Checks what a client or a coordinator wants to append, as the reference does (LogValidator, and the checks of
- * UnifiedLog.analyzeAndValidateRecords before it), and makes it ready: offsets, leader epoch and timestamps are patched in place;
- * when the topic's compression.type asks for another codec the batch is built anew in the arena.
+/* Checks what a client or a coordinator wants to append, as the reference does (LogValidator, and the checks
+ * of UnifiedLog.analyzeAndValidateRecords before it), and makes it ready: offsets, leader epoch and
+ * timestamps are patched in place; when the topic's compression.type asks for another codec the batch is
+ * built anew in the arena.
  *
  * A refusal is a `fault` with its text; server/ turns a fault into Kafka's error code. */
 #ifndef OTTLA_RECORD_VALIDATE_H
@@ -50,8 +51,8 @@ struct record_rules {
 
 struct validation {
     /* in */
-    uint8_t *bytes; /* mutable; one batch of magic 2, or messages of magic 0 and 1; borrowed. out: what to append (arena's
-                       when it was built anew) */
+    uint8_t *bytes; /* mutable; one batch of magic 2, or messages of magic 0 and 1; borrowed. out: what to
+                       append (arena's when it was built anew) */
     size_t len;     /* out: its bytes, of whole batches */
     const struct record_rules *rules;
     const char *partition; /* "topic-0", for texts */
@@ -71,7 +72,8 @@ struct validation {
     bool rebuilt;
 };
 
-/* 0 when the bytes may be appended; OE_INVALID with fault and message when not (the bytes are then undefined). */
+/* 0 when the bytes may be appended; OE_INVALID with fault and message when not (the bytes are then
+ * undefined). */
 int record_validate(struct validation *v);
 
 #endif

@@ -1,14 +1,19 @@
 /* Appending. Path: server/handlers/produce → replica → record/validate → here → segment, indexes, producers.
  *
- * log_append checks and assigns, and queues the caller's bytes; log_write_queue gives all of the queue to the file in one call and only
- * then moves the log end. Order of what follows a write, which recovery relies on:
- *   1. the batches are in the .log   2. aborted transactions are in the .txnindex   3. epochs, at some time, are in their file
- *   4. time index entries, then offset index entries, are in theirs   5. perhaps a producer snapshot.
- * So whatever the offset index on disk names is in the log, and everything behind its last entry is found by reading the tail.
+ * log_append checks and assigns, and queues the caller's bytes; log_write_queue gives all of the queue to the
+ * file in one call and only then moves the log end. What follows a write, in the order that recovery relies
+ * on:
+ *   1. the batches are in the .log
+ *   2. aborted transactions are in the .txnindex
+ *   3. epochs, at some time, are in their file
+ *   4. time index entries, then offset index entries, are in theirs
+ *   5. perhaps a producer snapshot
+ * So whatever the offset index on disk names is in the log, and everything behind its last entry is found by
+ * reading the tail.
  *
- * Failures: a refused batch changes nothing. A failed write takes the directory offline; what was queued is dropped; the log end
- * stays; memory may know of producers more than the log holds, which does not matter: nothing is served any more and the next start
- * reads the log. */
+ * Failures: a refused batch changes nothing. A failed write takes the directory offline; what was queued is
+ * dropped; the log end stays; memory may know of producers more than the log holds, which does not matter:
+ * nothing is served any more and the next start reads the log. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,11 +85,13 @@ static int prepare(struct log *l, int64_t now_ms) {
 
 static int64_t segment_age_limit(const struct log *l) {
     const struct log_config *c = l->config;
-    bool compact = c->cleanup_compact && c->max_compaction_lag_ms > 0 && c->max_compaction_lag_ms < c->segment_ms;
+    bool compact =
+        c->cleanup_compact && c->max_compaction_lag_ms > 0 && c->max_compaction_lag_ms < c->segment_ms;
     return compact ? c->max_compaction_lag_ms : c->segment_ms;
 }
 
-static bool roll_due(struct log *l, uint32_t bytes, int64_t max_timestamp, int64_t last_offset, int64_t now_ms) {
+static bool roll_due(struct log *l, uint32_t bytes, int64_t max_timestamp, int64_t last_offset,
+                     int64_t now_ms) {
     struct segment *s = log_active(l);
     const struct log_config *c = l->config;
     int err;
@@ -161,7 +168,8 @@ static void remember_end(struct log_open *o, const struct txn_end *t) {
 }
 
 /* Room in the queue and in the segment for n bytes more. */
-static int make_room(struct log *l, size_t n, int64_t max_timestamp, int64_t first, int64_t last, int64_t now_ms) {
+static int make_room(struct log *l, size_t n, int64_t max_timestamp, int64_t first, int64_t last,
+                     int64_t now_ms) {
     int err = 0;
     if (roll_due(l, (uint32_t)n, max_timestamp, last, now_ms)) {
         struct segment *s = log_active(l);
@@ -212,11 +220,11 @@ int log_persist(struct log *l, bool snapshot) {
     return producers_snapshot(&o->producers, log_fs(l), dir, true, false);
 }
 
-static int persist_if_due(struct log *l, size_t bytes) {
+static int persist_if_due(struct log *l, size_t bytes, int64_t batches) {
     struct log_open *o = l->open;
     struct segment *s = log_active(l);
     o->unpersisted += (int64_t)bytes;
-    o->since_snapshot += (int64_t)bytes;
+    o->since_snapshot += (int64_t)bytes + batches * SNAPSHOT_PER_BATCH;
     bool snapshot = o->since_snapshot >= SNAPSHOT_BYTES;
     if (snapshot || o->unpersisted >= PERSIST_BYTES) return log_persist(l, snapshot);
     /* The next write may add an entry for each of its batches. */
@@ -234,13 +242,14 @@ static int write_queue(struct log *l) {
     if (err) return err;
     if (o->abort_count && (err = segment_add_aborts(l, s, o->aborts, o->abort_count))) return err;
     uint32_t before = s->size, bytes = o->queued_bytes;
+    int64_t batches = o->queued;
     for (int i = 0; i < o->queued; i++) note_all(l, s, o->queue[i].iov_base, o->queue[i].iov_len);
     ASSERT(s->size == before + bytes);
     l->size += bytes;
     l->end = o->next_offset;
     o->producers.end_offset = l->end;
     log_drop_queue(l);
-    return persist_if_due(l, bytes);
+    return persist_if_due(l, bytes, batches);
 }
 
 int log_write_queue(struct log *l, int64_t now_ms) {
@@ -268,7 +277,8 @@ static int io_fault(struct log *l, struct log_append_result *r, int err, const c
     return log_failed(l, err, doing);
 }
 
-static int validate(struct log *l, const struct log_append_args *a, struct validation *v, struct log_append_result *r) {
+static int validate(struct log *l, const struct log_append_args *a, struct validation *v,
+                    struct log_append_result *r) {
     const struct log_config *c = l->config;
     struct record_rules rules = {.target_compression = c->compression,
                                  .level = c->compression >= 0 ? c->level[c->compression] : 0,
@@ -312,7 +322,8 @@ static const char *producer_text(enum append_fault f) {
 
 int log_append(struct log *l, const struct log_append_args *a, struct log_append_result *r) {
     ASSERT(a->origin == APPEND_CLIENT || a->origin == APPEND_COORDINATOR);
-    *r = (struct log_append_result){.first_offset = -1, .last_offset = -1, .append_time = -1, .max_timestamp = -1};
+    *r = (struct log_append_result){
+        .first_offset = -1, .last_offset = -1, .append_time = -1, .max_timestamp = -1};
     int err = prepare(l, a->now_ms);
     if (err) return io_fault(l, r, err, "opening");
     struct log_open *o = l->open;
@@ -323,7 +334,8 @@ int log_append(struct log *l, const struct log_append_args *a, struct log_append
     struct producer_change change = {.entry = NULL};
     bool producer = batch_producer_id(v.bytes) >= 0;
     if (producer) {
-        enum append_fault f = producers_check(&o->producers, v.bytes, v.len, a->origin, a->transaction_version, &change);
+        enum append_fault f =
+            producers_check(&o->producers, v.bytes, v.len, a->origin, a->transaction_version, &change);
         if (f != FAULT_NONE) return refuse(r, f, producer_text(f));
         if (change.duplicate) {
             r->duplicate = true;
@@ -333,7 +345,8 @@ int log_append(struct log *l, const struct log_append_args *a, struct log_append
             return 0;
         }
     }
-    if ((err = make_room(l, v.len, v.max_timestamp, v.offset, last, a->now_ms))) return io_fault(l, r, err, "rolling");
+    if ((err = make_room(l, v.len, v.max_timestamp, v.offset, last, a->now_ms)))
+        return io_fault(l, r, err, "rolling");
     epochs_assign(&o->epochs, a->leader_epoch, v.offset);
     if (producer) {
         struct txn_end end;
@@ -353,19 +366,22 @@ int log_append(struct log *l, const struct log_append_args *a, struct log_append
 /* ---- append as follower ---- */
 
 /* One whole batch whose offsets are given. */
-static int check_follower(const struct log *l, const struct log_append_args *a, const uint8_t *b, size_t n, int64_t next,
-                          struct log_append_result *r) {
+static int check_follower(const struct log *l, const struct log_append_args *a, const uint8_t *b, size_t n,
+                          int64_t next, struct log_append_result *r) {
     if (batch_check(b, n)) return refuse(r, FAULT_CORRUPT, "wrong length or CRC of a batch");
     bool v2 = batch_magic(b) >= 2;
     if (a->origin == APPEND_RAFT_LEADER && (!v2 || batch_leader_epoch(b) != a->leader_epoch))
         return refuse(r, FAULT_INVALID_RECORD, "a batch of another leader epoch");
-    if ((v2 ? batch_base_offset(b) : batch_last_offset(b)) < next || batch_last_offset(b) < batch_base_offset(b))
+    if ((v2 ? batch_base_offset(b) : batch_last_offset(b)) < next ||
+        batch_last_offset(b) < batch_base_offset(b))
         return refuse(r, FAULT_OFFSETS, "the offsets of a batch are below the log end");
-    if (n > (uint64_t)l->config->segment_bytes) return refuse(r, FAULT_LIST_TOO_LARGE, "the batch is larger than segment.bytes");
+    if (n > (uint64_t)l->config->segment_bytes)
+        return refuse(r, FAULT_LIST_TOO_LARGE, "the batch is larger than segment.bytes");
     return 0;
 }
 
-static int append_given(struct log *l, const struct log_append_args *a, uint8_t *b, size_t n, struct log_append_result *r) {
+static int append_given(struct log *l, const struct log_append_args *a, uint8_t *b, size_t n,
+                        struct log_append_result *r) {
     struct log_open *o = l->open;
     int64_t last = batch_last_offset(b);
     int64_t first = batch_magic(b) >= 2 ? batch_base_offset(b) : last > INT32_MAX ? last - INT32_MAX : 0;
@@ -374,7 +390,8 @@ static int append_given(struct log *l, const struct log_append_args *a, uint8_t 
     if (err) return io_fault(l, r, err, "rolling");
     if (batch_magic(b) >= 2) {
         struct txn_end end;
-        if (batch_leader_epoch(b) >= 0) epochs_assign(&o->epochs, batch_leader_epoch(b), batch_base_offset(b));
+        if (batch_leader_epoch(b) >= 0)
+            epochs_assign(&o->epochs, batch_leader_epoch(b), batch_base_offset(b));
         producers_replay(&o->producers, b, n, &end);
         remember_end(o, &end);
         r->count += batch_count(b);
@@ -392,7 +409,8 @@ static int append_given(struct log *l, const struct log_append_args *a, uint8_t 
 
 int log_append_follower(struct log *l, const struct log_append_args *a, struct log_append_result *r) {
     ASSERT(a->origin == APPEND_REPLICATION || a->origin == APPEND_RAFT_LEADER);
-    *r = (struct log_append_result){.first_offset = -1, .last_offset = -1, .append_time = -1, .max_timestamp = -1};
+    *r = (struct log_append_result){
+        .first_offset = -1, .last_offset = -1, .append_time = -1, .max_timestamp = -1};
     int err = prepare(l, a->now_ms);
     if (err) return io_fault(l, r, err, "opening");
     r->log_start = l->start;
@@ -402,7 +420,8 @@ int log_append_follower(struct log *l, const struct log_append_args *a, struct l
         if (size < 0) return refuse(r, FAULT_CORRUPT, "bytes that are no batch");
         if (!size || (uint64_t)size > a->len - at) break; /* a response may end within a batch */
         /* A leader that was replaced: what is of a later epoch than ours comes again from the right one. */
-        if (a->origin == APPEND_REPLICATION && batch_magic(b) >= 2 && batch_leader_epoch(b) > a->leader_epoch) break;
+        if (a->origin == APPEND_REPLICATION && batch_magic(b) >= 2 && batch_leader_epoch(b) > a->leader_epoch)
+            break;
         if ((err = check_follower(l, a, b, (size_t)size, l->open->next_offset, r))) return err;
         if ((err = append_given(l, a, b, (size_t)size, r))) return err;
         at += (size_t)size;

@@ -44,23 +44,27 @@ bool boot_holds(struct fs *fs, const char *dir, void (*each)(void *to, const cha
     if (unverified) *unverified++ = 0;
     for (char *s = strtok_r((char *)bytes, "\n", &rest); s; s = strtok_r(NULL, "\n", &rest)) {
         sscanf(s, "boot %39s", text);
-        if (sscanf(s, "checkpoint %" SCNu64 " %" SCNd64, &then.inode, &then.mtime_ms) == 2) found |= same(&then, &now);
+        if (sscanf(s, "checkpoint %" SCNu64 " %" SCNd64, &then.inode, &then.mtime_ms) == 2)
+            found |= same(&then, &now);
     }
     bool holds = found && !strcmp(text, id);
-    for (char *s = holds && unverified ? strtok_r(unverified, "\n", &rest) : NULL; s; s = strtok_r(NULL, "\n", &rest))
+    for (char *s = holds && unverified ? strtok_r(unverified, "\n", &rest) : NULL; s;
+         s = strtok_r(NULL, "\n", &rest))
         if (!strncmp(s, "unverified ", 11)) each(to, s + 11);
     free(bytes);
     return holds;
 }
 
-int boot_write(struct fs *fs, const char *dir, const struct boot_checkpoint *c, int count, const struct strbuf *unverified) {
+int boot_write(struct fs *fs, const char *dir, const struct boot_checkpoint *c, int count,
+               const struct strbuf *unverified) {
     char id[FS_BOOT_ID];
     struct strbuf b;
     ASSERT(count >= 1 && count <= 2);
     fs_boot_id(fs, id);
     strbuf_init(&b, unverified->len + 512);
     strbuf_addf(&b, "boot %s\n", id);
-    for (int i = 0; i < count; i++) strbuf_addf(&b, "checkpoint %" PRIu64 " %" PRId64 "\n", c[i].inode, c[i].mtime_ms);
+    for (int i = 0; i < count; i++)
+        strbuf_addf(&b, "checkpoint %" PRIu64 " %" PRId64 "\n", c[i].inode, c[i].mtime_ms);
     if (unverified->len) strbuf_add(&b, unverified->s, unverified->len);
     ASSERT(strbuf_ok(&b));
     char *path = xasprintf("%s/" FILE_NAME, dir);

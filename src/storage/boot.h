@@ -1,10 +1,12 @@
 /* Private to storage/: .ottla-boot, which says whether the machine has run on since a crash.
  *
- * Lines: "boot <id>", one or two "checkpoint <inode> <mtime>", "unverified <log>" for each log that a power cut left and nobody has read
- * since. It holds when the boot id is the machine's and the recovery point checkpoint is one of those named: a copy of the directory,
- * another machine, another broker in between all make it not hold, and the logs are recovered from their recovery points.
+ * Lines: "boot <id>", one or two "checkpoint <inode> <mtime>", "unverified <log>" for each log that a power
+ * cut left and nobody has read since. It holds when the boot id is the machine's and the recovery point
+ * checkpoint is one of those named: a copy of the directory, another machine, another broker in between all
+ * make it not hold, and the logs are recovered from their recovery points.
  *
- * Written durably before the first change of a run, and before each new recovery point checkpoint gets its name. */
+ * Written durably before the first change of a run, and before each new recovery point checkpoint gets its
+ * name. */
 #ifndef OTTLA_STORAGE_BOOT_H
 #define OTTLA_STORAGE_BOOT_H
 
@@ -23,6 +25,7 @@ bool boot_holds(struct fs *fs, const char *dir, void (*each)(void *to, const cha
 /* The checkpoint file, or its .tmp. */
 int boot_identify(struct fs *fs, const char *dir, bool tmp, struct boot_checkpoint *c);
 /* unverified: "unverified <log>" lines. */
-int boot_write(struct fs *fs, const char *dir, const struct boot_checkpoint *c, int count, const struct strbuf *unverified);
+int boot_write(struct fs *fs, const char *dir, const struct boot_checkpoint *c, int count,
+               const struct strbuf *unverified);
 
 #endif

@@ -1,8 +1,9 @@
 /* Taking away from a log: its start moves, segments age out, the end is cut.
  *
- * Order when segments go: the log start moves first, then each file is renamed to .deleted, then it is forgotten; the files
- * are deleted by logdir_tick after file.delete.delay.ms. A crash in between leaves .deleted files, which the next start removes,
- * and perhaps segments below the log start, which retention finds again. */
+ * Order when segments go: the log start moves first, then each file is renamed to .deleted, then it is
+ * forgotten; the files are deleted by logdir_tick after file.delete.delay.ms. A crash in between leaves
+ * .deleted files, which the next start removes, and perhaps segments below the log start, which retention
+ * finds again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ static int set_aside(struct log *l, struct segment *s, int64_t now_ms) {
     static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     char stem[LOG_PATH];
     int err = 0;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && !err; i++) err = rename_deleted(l, s->base, suffixes[i]);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && !err; i++)
+        err = rename_deleted(l, s->base, suffixes[i]);
     if (!err && producers_has_snapshot(&l->open->producers, s->base)) {
         err = rename_deleted(l, s->base, ".snapshot");
         if (!err) producers_forget_snapshot(&l->open->producers, s->base);
@@ -51,7 +53,8 @@ int log_remove_segments(struct log *l, int from, int count, int64_t now_ms) {
         l->size -= s->size;
         segment_close(s);
     }
-    memmove(o->segments + from, o->segments + from + done, (size_t)(o->count - from - done) * sizeof *o->segments);
+    memmove(o->segments + from, o->segments + from + done,
+            (size_t)(o->count - from - done) * sizeof *o->segments);
     o->count -= done;
     if (done) o->dir_unsynced = true;
     return err;
@@ -155,14 +158,20 @@ int log_retention(struct log *l, int64_t now_ms) {
 
 /* ---- truncation ---- */
 
-/* A cut changes many files and may leave any mixture of them behind. .ottla-cut, written before it, says from where on nothing is to be
- * believed; it goes when a recovery point that is low enough has been checkpointed. */
+static void cut_path(const struct log *l, char path[LOG_PATH + 32]) {
+    log_path(l, path);
+    size_t n = strlen(path);
+    snprintf(path + n, LOG_PATH + 32 - n, "/" CUT_FILE);
+}
+
+/* A cut changes many files and may leave any mixture of them behind. .ottla-cut, written before it, says from
+ * where on nothing is to be believed; it goes when a recovery point that is low enough has been checkpointed.
+ */
 static int announce_cut(struct log *l, int64_t offset) {
     char path[LOG_PATH + 32], text[32];
     if (!l->on_disk) return 0;
     if (l->cut_offset >= 0 && l->cut_offset < offset) offset = l->cut_offset;
-    log_path(l, path);
-    strcat(path, "/" CUT_FILE);
+    cut_path(l, path);
     int n = snprintf(text, sizeof text, "%lld\n", (long long)offset);
     int err = fs_write_atomic(log_fs(l), path, text, (size_t)n);
     if (err) return err;
@@ -177,7 +186,7 @@ void log_cut_done(struct log *l) {
     log_path(l, path);
     /* Names that the cut took away must not come back without it: snapshots of another history. */
     if (fs_sync_dir(log_fs(l), path)) return;
-    strcat(path, "/" CUT_FILE);
+    cut_path(l, path);
     fs_unlink(log_fs(l), path); /* one that stays costs a slower recovery */
     l->cut_offset = -1;
 }
@@ -199,7 +208,8 @@ static int truncate_fully(struct log *l, int64_t start, int64_t now_ms) {
     int err = log_remove_segments(l, 0, o->count, now_ms);
     if (err) return err;
     epochs_clear(&o->epochs);
-    while (p->snapshot_count) producers_delete_snapshot(p, log_fs(l), dir, p->snapshots[p->snapshot_count - 1]);
+    while (p->snapshot_count)
+        producers_delete_snapshot(p, log_fs(l), dir, p->snapshots[p->snapshot_count - 1]);
     producers_clear(p, start);
     p->snapshot_at = start;
     p->extra = -1;

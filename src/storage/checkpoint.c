@@ -51,12 +51,14 @@ static void content(struct strbuf *b, int count, const struct strbuf *lines) {
     ASSERT(strbuf_ok(b));
 }
 
-int checkpoint_write(struct fs *fs, const char *dir, const char *file, int count, const struct strbuf *lines) {
+int checkpoint_write(struct fs *fs, const char *dir, const char *file, int count,
+                     const struct strbuf *lines) {
     int err = checkpoint_prepare(fs, dir, file, count, lines);
     return err ? err : checkpoint_commit(fs, dir, file);
 }
 
-int checkpoint_prepare(struct fs *fs, const char *dir, const char *file, int count, const struct strbuf *lines) {
+int checkpoint_prepare(struct fs *fs, const char *dir, const char *file, int count,
+                       const struct strbuf *lines) {
     struct strbuf b;
     struct file *f = NULL;
     char *tmp = xasprintf("%s/%s.tmp", dir, file);

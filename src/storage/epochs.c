@@ -30,7 +30,8 @@ void epochs_assign(struct epochs *e, int32_t epoch, int64_t offset) {
         const struct epoch_start *last = &e->at[e->count - 1];
         if (last->epoch == epoch && last->offset <= offset) return;
     }
-    while (e->count && (e->at[e->count - 1].epoch >= epoch || e->at[e->count - 1].offset >= offset)) e->count--;
+    while (e->count && (e->at[e->count - 1].epoch >= epoch || e->at[e->count - 1].offset >= offset))
+        e->count--;
     if (e->count == e->cap) {
         e->cap = e->cap ? 2 * e->cap : 1;
         e->at = xrealloc(e->at, (size_t)e->cap * sizeof *e->at);
@@ -108,8 +109,10 @@ int epochs_read(struct epochs *e, struct fs *fs, const char *dir) {
         if (next == at) break;
         at = next;
         long long offset = strtoll(at, &next, 10);
-        if (next == at || epoch < 0 || epoch > INT32_MAX || offset < 0) err = OE_CORRUPT;
-        else epochs_assign(e, (int32_t)epoch, offset), expected--;
+        if (next == at || epoch < 0 || epoch > INT32_MAX || offset < 0)
+            err = OE_CORRUPT;
+        else
+            epochs_assign(e, (int32_t)epoch, offset), expected--;
         at = next;
     }
     if (!err && n && (expected != 0 || at[strspn(at, " \r\n")])) err = OE_CORRUPT;
@@ -138,7 +141,8 @@ int epochs_write(struct epochs *e, struct fs *fs, const char *dir, bool durable)
     durable |= e->exists;
     strbuf_init(&b, (size_t)(e->count + 2) * LINE_MAX_BYTES);
     strbuf_addf(&b, "0\n%d\n", e->count);
-    for (int i = 0; i < e->count; i++) strbuf_addf(&b, "%d %lld\n", e->at[i].epoch, (long long)e->at[i].offset);
+    for (int i = 0; i < e->count; i++)
+        strbuf_addf(&b, "%d %lld\n", e->at[i].epoch, (long long)e->at[i].offset);
     ASSERT(strbuf_ok(&b));
     char *path = xasprintf("%s/" FILE_NAME, dir);
     int err = durable ? fs_write_atomic(fs, path, b.s, b.len) : write_plainly(fs, path, &b);

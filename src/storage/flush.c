@@ -1,10 +1,11 @@
-/* Making appends durable. One flush runs at a time for a log; whoever comes meanwhile waits for it and, when it began too early
- * to cover him, one of those who wait runs the next for all of them. The fsyncs run without the log's lock.
+/* Making appends durable. One flush runs at a time for a log; whoever comes meanwhile waits for it and, when
+ * it began too early to cover him, one of those who wait runs the next for all of them. The fsyncs run
+ * without the log's lock.
  *
- * A flush covers, in this order: the .log of every segment that reaches above the recovery point, the indexes and snapshots of
- * those that are not active any more, epochs, and the names in the directory. Then the recovery point moves: below it
- * everything, indexes included, may be believed after a power cut (recover.c), except in the segment with the record before it, and
- * later ones, which are read. */
+ * A flush covers, in this order: the .log of every segment that reaches above the recovery point, the indexes
+ * and snapshots of those that are not active any more, epochs, and the names in the directory. Then the
+ * recovery point moves: below it everything, indexes included, may be believed after a power cut (recover.c),
+ * except in the segment with the record before it, and later ones, which are read. */
 #include <stdlib.h>
 #include <string.h>
 

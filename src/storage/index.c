@@ -11,8 +11,10 @@
 enum { TAIL_FIRST = 8, BLOCK = 512 /* entries read at once */ };
 
 static void decode(const struct index *x, const uint8_t *p, struct index_entry *e) {
-    if (x->entry == OFFSET_ENTRY) *e = (struct index_entry){0, get_u32(p), get_u32(p + 4)};
-    else *e = (struct index_entry){get_i64(p), get_u32(p + 8), 0};
+    if (x->entry == OFFSET_ENTRY)
+        *e = (struct index_entry){0, get_u32(p), get_u32(p + 4)};
+    else
+        *e = (struct index_entry){get_i64(p), get_u32(p + 8), 0};
 }
 
 static int64_t key_of(const struct index_entry *e, enum index_key key) {
@@ -48,19 +50,23 @@ int index_init(struct index *x, uint8_t entry, struct file *file) {
     if (err) return err;
     /* Zeros at the end are the space that Kafka reserves for a segment that it did not get to close. */
     if (last.offset <= before.offset && entry == OFFSET_ENTRY) return OE_CORRUPT;
-    if (last.offset < first.offset || last.position < first.position || last.timestamp < before.timestamp) return OE_CORRUPT;
+    if (last.offset < first.offset || last.position < first.position || last.timestamp < before.timestamp)
+        return OE_CORRUPT;
     return 0;
 }
 
 /* Binary search in n entries at p: how many have key ≤ target. */
-static uint32_t search(const struct index *x, const uint8_t *p, uint32_t n, enum index_key key, int64_t target) {
+static uint32_t search(const struct index *x, const uint8_t *p, uint32_t n, enum index_key key,
+                       int64_t target) {
     uint32_t lo = 0, hi = n;
     struct index_entry e;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         decode(x, p + (size_t)mid * x->entry, &e);
-        if (key_of(&e, key) <= target) lo = mid + 1;
-        else hi = mid;
+        if (key_of(&e, key) <= target)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -74,8 +80,10 @@ static int search_disk(struct index *x, enum index_key key, int64_t target, uint
         uint32_t mid = lo + (hi - lo) / 2;
         int err = index_get(x, mid, &e);
         if (err) return err;
-        if (key_of(&e, key) <= target) lo = mid + 1;
-        else hi = mid;
+        if (key_of(&e, key) <= target)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     size_t n = (size_t)(hi - lo) * x->entry;
     int64_t k = n ? file_pread(x->file, block, n, (int64_t)lo * x->entry) : 0;
@@ -87,7 +95,8 @@ static int search_disk(struct index *x, enum index_key key, int64_t target, uint
 int index_floor(struct index *x, enum index_key key, int64_t target, struct index_entry *e, uint32_t *at) {
     ASSERT((key == BY_TIMESTAMP) == (x->entry == TIME_ENTRY) || key == BY_OFFSET);
     uint32_t n = search(x, x->tail, x->count - x->on_disk, key, target);
-    if (n) n += x->on_disk;
+    if (n)
+        n += x->on_disk;
     else if (x->on_disk) {
         int err = search_disk(x, key, target, &n);
         if (err) return err;

@@ -1,11 +1,13 @@
-/* Private to storage/: one index file of a segment, offset index or time index (OffsetIndex, TimeIndex, AbstractIndex).
+/* Private to storage/: one index file of a segment, offset index or time index (OffsetIndex, TimeIndex,
+ * AbstractIndex).
  *
  * Entries are big-endian, ascending, of one size:
  *   offset index, 8 bytes: relative offset 4 (of a batch's last record) | position 4 (of that batch)
  *   time index,  12 bytes: timestamp 8 | relative offset 4
  *
- * The first `on_disk` entries are in the file, the others in `tail`, which is appended to the file by index_flush. The file
- * always ends with a whole entry that was appended; Kafka accepts such a file as it accepts its own trimmed one. */
+ * The first `on_disk` entries are in the file, the others in `tail`, which is appended to the file by
+ * index_flush. The file always ends with a whole entry that was appended; Kafka accepts such a file as it
+ * accepts its own trimmed one. */
 #ifndef OTTLA_STORAGE_INDEX_H
 #define OTTLA_STORAGE_INDEX_H
 
@@ -31,8 +33,8 @@ struct index_entry {
     uint32_t offset, position; /* relative */
 };
 
-/* Takes over the file (may be NULL for none yet) and its entries. 0, OE_CORRUPT when its size or order at the end is
- * impossible, OE_IO. */
+/* Takes over the file (may be NULL for none yet) and its entries. 0, OE_CORRUPT when its size or order at the
+ * end is impossible, OE_IO. */
 int index_init(struct index *x, uint8_t entry, struct file *file);
 /* Entry n < count. 0 or OE_IO. */
 int index_get(struct index *x, uint32_t n, struct index_entry *e);

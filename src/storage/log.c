@@ -14,7 +14,9 @@
 void log_lock(struct log *l) { pthread_mutex_lock(&l->lock); }
 void log_unlock(struct log *l) { pthread_mutex_unlock(&l->lock); }
 
-struct fs *log_fs(const struct log *l) { return logdir_fs(l->dir); }
+struct fs *log_fs(const struct log *l) {
+    return logdir_fs(l->dir);
+}
 
 void log_path(const struct log *l, char path[LOG_PATH]) {
     int n = snprintf(path, LOG_PATH, "%s/%s", logdir_path(l->dir), l->name);
@@ -22,7 +24,8 @@ void log_path(const struct log *l, char path[LOG_PATH]) {
 }
 
 void log_file_path(const struct log *l, int64_t base, const char *suffix, char path[LOG_PATH]) {
-    int n = snprintf(path, LOG_PATH, "%s/%s/%020lld%s", logdir_path(l->dir), l->name, (long long)base, suffix);
+    int n =
+        snprintf(path, LOG_PATH, "%s/%s/%020lld%s", logdir_path(l->dir), l->name, (long long)base, suffix);
     ASSERT(n > 0 && n < LOG_PATH);
 }
 
@@ -89,8 +92,12 @@ const char *log_topic(const struct log *l, size_t *len) {
     return l->name;
 }
 int32_t log_partition(const struct log *l) { return l->partition; }
-struct uuid log_topic_id(const struct log *l) { return l->topic_id; }
-struct logdir *log_dir(const struct log *l) { return l->dir; }
+struct uuid log_topic_id(const struct log *l) {
+    return l->topic_id;
+}
+struct logdir *log_dir(const struct log *l) {
+    return l->dir;
+}
 bool log_is_offline(const struct log *l) { return logdir_is_offline(l->dir); }
 bool log_is_future(const struct log *l) { return l->future; }
 bool log_is_open(const struct log *l) { return l->open != NULL; }
@@ -105,7 +112,8 @@ void log_set_config(struct log *l, const struct log_config *c) {
 
 int log_failed(struct log *l, int err, const char *doing) {
     if (err == OE_OFFLINE || err == OE_RANGE || err == OE_NOMEM) return err;
-    LOG_LIMITED(LOG_ERROR, "storage", "%s/%s: %s failed: %s", logdir_path(l->dir), l->name, doing, oerr_text(err));
+    LOG_LIMITED(LOG_ERROR, "storage", "%s/%s: %s failed: %s", logdir_path(l->dir), l->name, doing,
+                oerr_text(err));
     logdir_fail(l->dir, err);
     return err;
 }
@@ -144,8 +152,10 @@ int log_open(struct log *l, int64_t now_ms) {
     o->next_offset = l->end;
     /* What was closed before it was flushed is flushed with its names. */
     o->dir_unsynced = o->epochs.unsynced = l->on_disk && l->recovery_point < l->end;
-    int64_t most = l->config->segment_jitter_ms < l->config->segment_ms ? l->config->segment_jitter_ms : l->config->segment_ms;
-    o->jitter_ms = l->config->segment_jitter_ms && most > 0 ? (int64_t)(logdir_random(l->dir) % (uint64_t)most) : 0;
+    int64_t most = l->config->segment_jitter_ms < l->config->segment_ms ? l->config->segment_jitter_ms
+                                                                        : l->config->segment_ms;
+    o->jitter_ms =
+        l->config->segment_jitter_ms && most > 0 ? (int64_t)(logdir_random(l->dir) % (uint64_t)most) : 0;
     l->trust = TRUST_ALL;
     l->unverified = false;
     l->known = true;
@@ -184,7 +194,9 @@ int64_t log_recovery_point(const struct log *l) { return l->recovery_point; }
 int64_t log_flushed_offset(const struct log *l) { return l->recovery_point; }
 int64_t log_size(const struct log *l) { return l->size; }
 int log_segment_count(const struct log *l) { return l->open ? l->open->count : 0; }
-int32_t log_latest_epoch(const struct log *l) { return l->open ? epochs_latest(&l->open->epochs) : l->latest_epoch; }
+int32_t log_latest_epoch(const struct log *l) {
+    return l->open ? epochs_latest(&l->open->epochs) : l->latest_epoch;
+}
 
 int64_t log_last_stable_offset(const struct log *l) {
     if (!l->open) return l->high_watermark;
@@ -206,8 +218,10 @@ struct segment *log_floor(const struct log *l, int64_t offset) {
     int lo = 0, hi = o->count;
     while (lo < hi) {
         int mid = lo + (hi - lo) / 2;
-        if (o->segments[mid].base <= offset) lo = mid + 1;
-        else hi = mid;
+        if (o->segments[mid].base <= offset)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo ? &o->segments[lo - 1] : NULL;
 }
@@ -275,12 +289,13 @@ int log_producers(struct log *l, struct arena *a, struct log_producer **p, int *
     for (size_t i = 0; (e = hashmap_next(map, &i));) {
         const struct producer *x = e->value;
         int last = (x->first + x->count - 1) % PRODUCER_BATCHES;
-        (*p)[(*n)++] = (struct log_producer){.producer_id = x->id,
-                                             .last_timestamp = x->last_timestamp,
-                                             .txn_first_offset = x->txn_first_offset,
-                                             .last_sequence = x->count ? x->ring[last].last_sequence : NO_SEQUENCE,
-                                             .coordinator_epoch = x->coordinator_epoch,
-                                             .epoch = x->epoch};
+        (*p)[(*n)++] =
+            (struct log_producer){.producer_id = x->id,
+                                  .last_timestamp = x->last_timestamp,
+                                  .txn_first_offset = x->txn_first_offset,
+                                  .last_sequence = x->count ? x->ring[last].last_sequence : NO_SEQUENCE,
+                                  .coordinator_epoch = x->coordinator_epoch,
+                                  .epoch = x->epoch};
     }
     return 0;
 }

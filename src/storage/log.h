@@ -1,13 +1,15 @@
 /* One partition on disk (UnifiedLog, LocalLog of the reference).
  *
- * A log has its own mutex. A function marked [locked] is called with it held (log_lock), one marked [free] takes it itself.
- * A log opens itself on first use and may be closed again when it is idle (log_close_idle); a closed one is a few hundred bytes.
+ * A log has its own mutex. A function marked [locked] is called with it held (log_lock), one marked [free]
+ * takes it itself. A log opens itself on first use and may be closed again when it is idle (log_close_idle);
+ * a closed one is a few hundred bytes.
  *
- * Errors: OE_RANGE (offset outside), OE_OFFLINE (its directory has failed), OE_IO/OE_NOSPC (which take the directory
- * offline: everything after answers OE_OFFLINE), OE_CORRUPT, OE_INVALID (the append was refused, see fault).
+ * Errors: OE_RANGE (offset outside), OE_OFFLINE (its directory has failed), OE_IO/OE_NOSPC (which take the
+ * directory offline: everything after answers OE_OFFLINE), OE_CORRUPT, OE_INVALID (the append was refused,
+ * see fault).
  *
- * Offsets: log_start ≤ last stable ≤ high watermark ≤ log end. What lies below the high watermark may be shown to consumers;
- * the caller moves it (log_set_high_watermark); appends do not. */
+ * Offsets: log_start ≤ last stable ≤ high watermark ≤ log end. What lies below the high watermark may be
+ * shown to consumers; the caller moves it (log_set_high_watermark); appends do not. */
 #ifndef OTTLA_STORAGE_LOG_H
 #define OTTLA_STORAGE_LOG_H
 
@@ -28,7 +30,7 @@ void log_lock(struct log *l);
 void log_unlock(struct log *l);
 
 /* ---- what it is; any thread ---- */
-const char *log_name(const struct log *l);    /* "topic-7", lives as long as the log */
+const char *log_name(const struct log *l);               /* "topic-7", lives as long as the log */
 const char *log_topic(const struct log *l, size_t *len); /* "topic" of it, not NUL-ended */
 int32_t log_partition(const struct log *l);
 struct uuid log_topic_id(const struct log *l); /* zero when not known */
@@ -39,7 +41,8 @@ bool log_is_future(const struct log *l); /* being moved between directories */
 void log_set_config(struct log *l, const struct log_config *c);
 const struct log_config *log_config(const struct log *l);
 
-/* Opens it now if it is not open, recovering what must be recovered. [locked] Everything below that is [locked] does so itself. */
+/* Opens it now if it is not open, recovering what must be recovered. [locked] Everything below that is
+ * [locked] does so itself. */
 int log_open(struct log *l, int64_t now_ms);
 /* Closes files and drops memory if nothing is queued; snapshot and index are written. [locked] */
 int log_close_idle(struct log *l, int64_t now_ms);
@@ -87,19 +90,22 @@ struct log_append_result {
     bool duplicate; /* nothing was queued: the offsets are those of the first time */
 };
 
-/* Validates, assigns offsets and queues. 0; OE_INVALID with fault; OE_OFFLINE, OE_IO, OE_NOSPC with FAULT_IO. [locked]
- * The lock is kept from the first append to log_write_queue. When a roll is due or the queue is full it writes what is queued. */
+/* Validates, assigns offsets and queues. 0; OE_INVALID with fault; OE_OFFLINE, OE_IO, OE_NOSPC with FAULT_IO.
+ * [locked] The lock is kept from the first append to log_write_queue. When a roll is due or the queue is full
+ * it writes what is queued. */
 int log_append(struct log *l, const struct log_append_args *a, struct log_append_result *r);
-/* As a follower (or Raft) appends: offsets and epochs are in the batches; whole batches of any number. Queues as well. */
+/* As a follower (or Raft) appends: offsets and epochs are in the batches; whole batches of any number. Queues
+ * as well. */
 int log_append_follower(struct log *l, const struct log_append_args *a, struct log_append_result *r);
-/* Writes what is queued, then moves the log end. 0 or an error, after which nothing queued counts. [locked] */
+/* Writes what is queued, then moves the log end. 0 or an error, after which nothing queued counts. [locked]
+ */
 int log_write_queue(struct log *l, int64_t now_ms);
 /* After log_write_queue: must acknowledgements wait for log_flush (flush.messages)? [locked] */
 bool log_flush_needed(const struct log *l);
 /* When flush.ms asks for the next flush; INT64_MAX: not. [locked] */
 int64_t log_flush_due(const struct log *l);
-/* Makes everything below the log end (when it begins) durable; callers that come meanwhile share the next one. Blocks: on a
- * worker. [free] 0 or an error. */
+/* Makes everything below the log end (when it begins) durable; callers that come meanwhile share the next
+ * one. Blocks: on a worker. [free] 0 or an error. */
 int log_flush(struct log *l, int64_t now_ms);
 /* Everything below is on disk for good. [locked] */
 int64_t log_flushed_offset(const struct log *l);
@@ -114,16 +120,17 @@ struct log_slice {
     uint32_t len;
     uint32_t first_batch_len; /* 0 when nothing; len < it: a part of one batch */
     int64_t offset;           /* of the first batch */
-    bool legacy;              /* messages of magic 0 or 1 are in it: convert before sending (legacy_convert) */
+    bool legacy; /* messages of magic 0 or 1 are in it: convert before sending (legacy_convert) */
     struct aborted_txn *aborted; /* the arena's; only with `aborted_to` */
     int aborted_count;
 };
-/* Reads from one segment: from the batch that holds `offset`, at most max_bytes (at least one batch when min_one), nothing at or
- * above `bound` (high watermark, last stable offset or log end). aborted_to: arena for the aborted transactions (read_committed)
- * or NULL. 0, OE_RANGE. [locked] */
-int log_read(struct log *l, int64_t offset, uint32_t max_bytes, int64_t bound, bool min_one, struct arena *aborted_to,
-             struct log_slice *s);
-/* Bytes between two offsets, as far as the index knows them without reading; for "is there enough yet". [locked] */
+/* Reads from one segment: from the batch that holds `offset`, at most max_bytes (at least one batch when
+ * min_one), nothing at or above `bound` (high watermark, last stable offset or log end). aborted_to: arena
+ * for the aborted transactions (read_committed) or NULL. 0, OE_RANGE. [locked] */
+int log_read(struct log *l, int64_t offset, uint32_t max_bytes, int64_t bound, bool min_one,
+             struct arena *aborted_to, struct log_slice *s);
+/* Bytes between two offsets, as far as the index knows them without reading; for "is there enough yet".
+ * [locked] */
 int64_t log_bytes_between(struct log *l, int64_t from, int64_t to);
 
 /* ---- look up; [locked] ---- */
@@ -131,7 +138,8 @@ struct log_position {
     int64_t offset, timestamp; /* -1: none */
     int32_t leader_epoch;      /* -1: none */
 };
-/* The first record with timestamp ≥ ts and offset ≥ log start; offset −1 when there is none. codec may be NULL. */
+/* The first record with timestamp ≥ ts and offset ≥ log start; offset −1 when there is none. codec may be
+ * NULL. */
 int log_offset_for_timestamp(struct log *l, int64_t ts, struct codec *codec, struct log_position *p);
 int log_earliest(struct log *l, struct log_position *p);
 int log_latest(struct log *l, struct log_position *p);
@@ -146,8 +154,8 @@ int32_t log_epoch_for_offset(const struct log *l, int64_t offset);
 int log_delete_records(struct log *l, int64_t new_start);
 int log_truncate_to(struct log *l, int64_t offset, int64_t now_ms);
 int log_truncate_fully(struct log *l, int64_t new_start, int64_t now_ms);
-/* Deletes what retention allows; files are renamed now and deleted after file.delete.delay.ms by logdir_tick. Returns the
- * number of segments or an error. */
+/* Deletes what retention allows; files are renamed now and deleted after file.delete.delay.ms by logdir_tick.
+ * Returns the number of segments or an error. */
 int log_retention(struct log *l, int64_t now_ms);
 int log_roll(struct log *l, int64_t now_ms);
 /* Assigns an epoch when a replica becomes leader: the epoch starts at the log end. */

@@ -1,9 +1,13 @@
 /* Private to storage/: what a log is made of. See log.h for the contract and the files for their parts:
- *   log.c open, close, offsets   append.c validate, queue, write, roll   flush.c   read.c   lookup.c   change.c truncate, retain
- *   recover.c from files to a log   segment.c   index.c   producers.c   epochs.c   logdir.c   checkpoint.c   boot.c
+ *   log.c        open, close, offsets            append.c     validate, queue, write, roll
+ *   flush.c      group commit                    read.c       slices
+ *   lookup.c     times                           change.c     truncate, retain
+ *   recover.c    from files to a log             segment.c    one segment
+ *   index.c      producers.c      epochs.c       logdir.c     checkpoint.c     boot.c
  *
  * Invariants of an open log, asserted by log_check:
- *  1. segments are ascending by base, the last one is active; base of the next ≥ end of the one before.
+ *  1. segments are ascending by base, the last one is active; the next one's base ≥ the end of the one
+ * before.
  *  2. start ≤ end ≤ next; high watermark in [start, end]; recovery point ≤ end.
  *  3. what is queued fits behind the active segment and is not visible: end moves only after it is written.
  *  4. an index entry never names a batch that is not in the file. */
@@ -16,11 +20,12 @@
 #include "storage/producers.h"
 
 enum {
-    LOG_PATH = 1400,    /* bytes of any path; a log.dir may have LOG_DIR_PATH of them */
+    LOG_PATH = 1400, /* bytes of any path; a log.dir may have LOG_DIR_PATH of them */
     LOG_DIR_PATH = 1024,
-    QUEUE_MAX = 62,     /* batches; with its array in one small allocation */
+    QUEUE_MAX = 62,            /* batches; with its array in one small allocation */
     PERSIST_BYTES = 16 << 20,  /* index tails go to their files at least this often */
-    SNAPSHOT_BYTES = 64 << 20, /* and producers to a snapshot */
+    SNAPSHOT_BYTES = 64 << 20, /* and producers to a snapshot, where a batch counts */
+    SNAPSHOT_PER_BATCH = 2048, /* as this much more: each must be read again, however small */
 };
 enum { NOT_KNOWN = -2 };
 enum { RECENT_BATCHES = 8 }; /* a power of two */
@@ -67,7 +72,8 @@ struct log_open {
     int64_t bound_offset;    /* the last bound looked up, and where it was */
     int64_t bound_base;
     uint32_t bound_position;
-    struct batch_place recent[RECENT_BATCHES]; /* of the active segment, the last written: consumers read at the end */
+    struct batch_place
+        recent[RECENT_BATCHES]; /* of the active segment, the last written: consumers read at the end */
     unsigned recent_next;
     pthread_cond_t flushed;
     int flush_waiters;
@@ -84,9 +90,9 @@ struct log {
     int64_t cut_offset; /* of the .ottla-cut file; −1: there is none */
     int32_t partition, latest_epoch;
     uint16_t topic_len;
-    uint8_t trust;   /* enum log_trust, of what is on disk, until it has been opened */
-    bool on_disk;    /* its directory exists */
-    bool metadata;   /* partition.metadata is known to be there */
+    uint8_t trust;           /* enum log_trust, of what is on disk, until it has been opened */
+    bool on_disk;            /* its directory exists */
+    bool metadata;           /* partition.metadata is known to be there */
     bool future, known;      /* known: end and start are right though it is closed */
     bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
     bool cut_known;          /* a recovery point since the cut is being written */
@@ -105,7 +111,9 @@ void log_check(const struct log *l);
 int log_failed(struct log *l, int err, const char *doing);
 struct log *log_new(struct logdir *d, const char *name, const struct log_config *c);
 void log_free(struct log *l); /* closes without writing */
-static inline struct segment *log_active(const struct log *l) { return &l->open->segments[l->open->count - 1]; }
+static inline struct segment *log_active(const struct log *l) {
+    return &l->open->segments[l->open->count - 1];
+}
 struct segment *log_floor(const struct log *l, int64_t offset); /* NULL: below the first */
 /* Where the segment's offsets end: the next one's base or the log end. */
 int64_t log_segment_end(const struct log *l, const struct segment *s);
@@ -113,28 +121,32 @@ struct segment *log_add_segment(struct log *l, int64_t base, int64_t now_ms);
 
 /* segment.c: the log is open; errors are not reported to the directory yet */
 int segment_open(struct log *l, struct segment *s, bool writable);
-int segment_index(struct log *l, struct segment *s); /* loads the indexes, or rebuilds them */
+int segment_index(struct log *l, struct segment *s);      /* loads the indexes, or rebuilds them */
 int segment_load_index(struct log *l, struct segment *s); /* OE_CORRUPT when they must be rebuilt */
 int segment_reset_index(struct log *l, struct segment *s);
 int segment_rebuild_index(struct log *l, struct segment *s);
 int segment_create(struct log *l, struct segment *s); /* a new file for it */
-void segment_note(const struct log *l, struct segment *s, const uint8_t *batch, uint32_t position, uint32_t size);
+void segment_note(const struct log *l, struct segment *s, const uint8_t *batch, uint32_t position,
+                  uint32_t size);
 int segment_flush_index(struct log *l, struct segment *s);
 int segment_finish(struct log *l, struct segment *s); /* the last time entry, and indexes to their files */
 void segment_close(struct segment *s);
 int64_t segment_max_timestamp(struct log *l, struct segment *s, int *err);
 int64_t segment_largest_timestamp(struct log *l, struct segment *s, int *err); /* or its file's time */
 int64_t segment_first_timestamp(struct log *l, struct segment *s, int *err);
-/* The first batch at or after `from` whose last offset is ≥ offset. 1 and its place, 0 when there is none, or an error. */
+/* The first batch at or after `from` whose last offset is ≥ offset. 1 and its place, 0 when there is none, or
+ * an error. */
 int segment_find(struct log *l, struct segment *s, int64_t offset, uint32_t from, struct batch_place *p);
-int segment_translate(struct log *l, struct segment *s, int64_t offset, struct batch_place *p); /* with the index */
+int segment_translate(struct log *l, struct segment *s, int64_t offset,
+                      struct batch_place *p); /* with the index */
 int segment_truncate(struct log *l, struct segment *s, int64_t offset, int64_t now_ms);
 int segment_add_aborts(struct log *l, struct segment *s, const struct txn_end *t, int n);
 int segment_truncate_aborts(struct log *l, struct segment *s, int64_t offset);
 struct abort_entry {
     int64_t producer_id, first_offset, last_offset, last_stable;
 };
-int segment_read_aborts(struct log *l, struct segment *s, struct abort_entry **e, int *n); /* the caller frees */
+int segment_read_aborts(struct log *l, struct segment *s, struct abort_entry **e,
+                        int *n); /* the caller frees */
 
 /* Reading batches one after another. */
 struct scan {
@@ -145,7 +157,8 @@ struct scan {
     bool whole; /* all bytes of each batch, else its header; of a control batch always all */
 };
 void scan_start(struct scan *c, struct file *file, int64_t at, int64_t limit, bool whole);
-/* 1 and a batch at position *at; 0 at the limit; OE_CORRUPT when what is there is no whole batch; OE_IO, OE_NOMEM. */
+/* 1 and a batch at position *at; 0 at the limit; OE_CORRUPT when what is there is no whole batch; OE_IO,
+ * OE_NOMEM. */
 int scan_next(struct scan *c, const uint8_t **batch, uint32_t *size, uint32_t *at);
 void scan_end(struct scan *c);
 

@@ -1,14 +1,13 @@
-/* A log directory. Locks: a log's lock may be held when the directory's is taken, never the other way; so walks over all logs first
- * pin them (which keeps a deleted one in memory) and then lock each.
+/* A log directory. Locks: a log's lock may be held when the directory's is taken, never the other way; so
+ * walks over all logs first pin them (which keeps a deleted one in memory) and then lock each.
  *
  * A run of the server, as the directory sees it:
- *   open    lock, checkpoints, names; was it left clean? if not: has the machine run on (boot.c)? Nothing is written.
+ *   open    lock, checkpoints, names; was it left clean? has the machine run on (boot.c)? nothing is written
  *   begin   before the first change: .ottla-boot is written, then the marker of the clean stop is removed
- *   …       appends; checkpoints: recovery points, starts, high watermarks
+ *   run     appends; checkpoints of recovery points, starts, high watermarks
  *   close   all logs closed, everything synced at once, checkpoints, then the marker
- * A crash at any point leaves the marker only if nothing was changed since it was written.
- *
- * The marker is not written while a log is unverified after a power cut: the next start must not believe it. */
+ * A crash at any point leaves the marker only if nothing was changed since it was written. The marker is not
+ * written while a log is unverified after a power cut: the next start must not believe it. */
 #include "storage/logdir.h"
 
 #include <pthread.h>
@@ -52,9 +51,13 @@ struct logdir {
     _Atomic bool offline, changing;
 };
 
-struct fs *logdir_fs(const struct logdir *d) { return d->fs; }
+struct fs *logdir_fs(const struct logdir *d) {
+    return d->fs;
+}
 const char *logdir_path(const struct logdir *d) { return d->path; }
-bool logdir_is_offline(const struct logdir *d) { return atomic_load_explicit(&d->offline, memory_order_acquire); }
+bool logdir_is_offline(const struct logdir *d) {
+    return atomic_load_explicit(&d->offline, memory_order_acquire);
+}
 bool logdir_was_clean(const struct logdir *d) { return d->was_clean; }
 int64_t logdir_clean_epoch(const struct logdir *d) { return d->clean_epoch; }
 void logdir_set_broker_epoch(struct logdir *d, int64_t epoch) { d->broker_epoch = epoch; }
@@ -74,7 +77,9 @@ uint64_t logdir_random(struct logdir *d) {
 
 /* ---- the set of logs ---- */
 
-static struct log *find(struct logdir *d, const char *name) { return hashmap_get(&d->logs, name, strlen(name)); }
+static struct log *find(struct logdir *d, const char *name) {
+    return hashmap_get(&d->logs, name, strlen(name));
+}
 
 struct log *logdir_find(struct logdir *d, const char *name) {
     pthread_mutex_lock(&d->lock);
@@ -162,7 +167,9 @@ static void doom(struct logdir *d, char *path, int64_t due_ms, bool directory) {
     pthread_mutex_unlock(&d->lock);
 }
 
-void logdir_delete_later(struct logdir *d, const char *stem, int64_t due_ms) { doom(d, xstrdup(stem), due_ms, false); }
+void logdir_delete_later(struct logdir *d, const char *stem, int64_t due_ms) {
+    doom(d, xstrdup(stem), due_ms, false);
+}
 
 static int delete_segment_files(struct logdir *d, const char *stem) {
     static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"};
@@ -204,8 +211,8 @@ static int64_t delete_due(struct logdir *d, int64_t now_ms) {
 static char *unique_name(struct logdir *d, const struct log *l, const char *suffix) {
     char tail[80];
     uint64_t a = logdir_random(d), b = logdir_random(d);
-    int n = snprintf(tail, sizeof tail, "-%d.%016llx%016llx%s", l->partition, (unsigned long long)a, (unsigned long long)b,
-                     suffix);
+    int n = snprintf(tail, sizeof tail, "-%d.%016llx%016llx%s", l->partition, (unsigned long long)a,
+                     (unsigned long long)b, suffix);
     int topic = l->topic_len < 255 - n ? l->topic_len : 255 - n;
     return xasprintf("%s/%.*s%s", d->path, topic, l->name, tail);
 }
@@ -278,7 +285,8 @@ static void see_directory(void *to, const char *name, bool is_dir) {
         doom(o->d, xasprintf("%s/%s", o->d->path, name), due, true);
         return;
     }
-    if (has_suffix(name, "-stray") || !strcmp(name, "remote-log-index-cache") || !strcmp(name, "lost+found")) return;
+    if (has_suffix(name, "-stray") || !strcmp(name, "remote-log-index-cache") || !strcmp(name, "lost+found"))
+        return;
     struct log *l = add_log(o->d, name, o->d->config);
     if (!l) {
         LOG_WARN("storage", "%s/%s is no partition's directory and is left alone", o->d->path, name);
@@ -311,7 +319,8 @@ static void see_unverified(void *to, const char *name) {
 }
 
 /* Without its checkpoint a log is recovered from its beginning, which is right but slow. */
-static int read_checkpoint(struct logdir *d, const char *file, void (*each)(void *to, const char *name, int64_t offset)) {
+static int read_checkpoint(struct logdir *d, const char *file,
+                           void (*each)(void *to, const char *name, int64_t offset)) {
     int err = checkpoint_read(d->fs, d->path, file, each, d);
     if (err != OE_CORRUPT) return err;
     LOG_WARN("storage", "%s/%s is damaged; what it does not say is taken from the logs", d->path, file);
@@ -340,8 +349,10 @@ static int load(struct logdir *d, int64_t now_ms) {
     d->was_clean = !fs_stat(d->fs, marker, &st);
     d->clean_epoch = d->was_clean ? read_clean_epoch(d, marker) : -1;
     d->broker_epoch = d->clean_epoch;
-    if (d->was_clean) o.trust = TRUST_ALL;
-    else if (boot_holds(d->fs, d->path, nothing, d)) o.trust = TRUST_WRITES;
+    if (d->was_clean)
+        o.trust = TRUST_ALL;
+    else if (boot_holds(d->fs, d->path, nothing, d))
+        o.trust = TRUST_WRITES;
     int err = fs_list(d->fs, d->path, see_directory, &o);
     if (err) return err;
     if (o.trust == TRUST_WRITES) boot_holds(d->fs, d->path, see_unverified, d);
@@ -359,9 +370,8 @@ static int load(struct logdir *d, int64_t now_ms) {
 static int make_root(struct logdir *d) {
     int err = fs_mkdir(d->fs, d->path);
     if (err) return err == OE_EXISTS ? 0 : err;
-    char *parent = xstrdup(d->path), *slash = strrchr(parent, '/');
-    if (!slash) strcpy(parent, ".");
-    else slash[slash == parent] = 0;
+    const char *slash = strrchr(d->path, '/');
+    char *parent = slash ? xstrndup(d->path, slash == d->path ? 1 : (size_t)(slash - d->path)) : xstrdup(".");
     err = fs_sync_dir(d->fs, parent);
     free(parent);
     return err;
@@ -478,7 +488,8 @@ int logdir_checkpoint(struct logdir *d) {
     strbuf_init(&x.marks, SIZE_MAX / 2);
     struct pinned p = pin_all(d);
     for (size_t i = 0; i < p.count; i++) add_lines(&x, p.logs[i]);
-    /* Starts first: a start that is too low only shows what was deleted, a recovery point above lost data would hide the loss. */
+    /* Starts first: a start that is too low only shows what was deleted, a recovery point above lost data
+     * would hide the loss. */
     int err = checkpoint_write(d->fs, d->path, LOG_STARTS, x.start_count, &x.starts);
     if (!err) err = write_recovery_points(d, &x);
     if (!err) err = checkpoint_write(d->fs, d->path, HIGH_WATERMARKS, x.mark_count, &x.marks);

@@ -1,4 +1,5 @@
-/* From time to offset, for ListOffsets: the time index names a batch, its records are read for the first that is late enough. */
+/* From time to offset, for ListOffsets: the time index names a batch, its records are read for the first that
+ * is late enough. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -19,7 +20,8 @@ static bool suits(const struct wanted *w, int64_t timestamp) {
 }
 
 /* 1 and the position when a record of the batch suits. */
-static int search_batch(const uint8_t *b, uint32_t size, const struct wanted *w, struct codec *codec, struct log_position *p) {
+static int search_batch(const uint8_t *b, uint32_t size, const struct wanted *w, struct codec *codec,
+                        struct log_position *p) {
     struct record_iter it;
     struct record r;
     int more = record_iter_start(&it, codec, b, size, PLAIN_LIMIT);
@@ -27,13 +29,14 @@ static int search_batch(const uint8_t *b, uint32_t size, const struct wanted *w,
         while ((more = record_iter_next(&it, &r)) > 0)
             if (suits(w, r.timestamp) && r.offset >= w->from) break;
     if (more > 0)
-        *p = (struct log_position){r.offset, r.timestamp, batch_magic(b) >= 2 ? batch_leader_epoch(b) : NO_LEADER_EPOCH};
+        *p = (struct log_position){r.offset, r.timestamp,
+                                   batch_magic(b) >= 2 ? batch_leader_epoch(b) : NO_LEADER_EPOCH};
     record_iter_end(&it);
     return more;
 }
 
-static int search_segment(struct log *l, struct segment *s, uint32_t position, const struct wanted *w, struct codec *codec,
-                          struct log_position *p) {
+static int search_segment(struct log *l, struct segment *s, uint32_t position, const struct wanted *w,
+                          struct codec *codec, struct log_position *p) {
     struct scan c;
     const uint8_t *b;
     uint32_t size, at;
@@ -58,7 +61,8 @@ static int position_of(struct log *l, struct segment *s, int64_t offset, uint32_
     return found < 0 ? found : 0;
 }
 
-static int search_by_time(struct log *l, struct segment *s, int64_t ts, struct codec *codec, struct log_position *p) {
+static int search_by_time(struct log *l, struct segment *s, int64_t ts, struct codec *codec,
+                          struct log_position *p) {
     struct index_entry e;
     uint32_t position;
     int err = segment_index(l, s);

@@ -1,4 +1,5 @@
-/* meta.properties of a log directory (MetaProperties): version 1 has node.id, cluster.id and directory.id; version 0 wrote broker.id. */
+/* meta.properties of a log directory (MetaProperties): version 1 has node.id, cluster.id and directory.id;
+ * version 0 wrote broker.id. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,8 @@ int meta_properties_read(struct fs *fs, const char *dir, struct meta_properties 
     free(path);
     if (err) return err == OE_LIMIT ? OE_MALFORMED : err;
     *m = (struct meta_properties){.version = -1, .node_id = -1};
-    for (char *line = strtok_r((char *)bytes, "\n", &rest); line && !err; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r((char *)bytes, "\n", &rest); line && !err;
+         line = strtok_r(NULL, "\n", &rest)) {
         char *s = trim(line);
         if (*s == '#' || *s == '!' || !*s) continue;
         char *eq = s;
@@ -81,7 +83,8 @@ int meta_properties_write(struct fs *fs, const char *dir, const struct meta_prop
     ASSERT(m->version == 1 && m->cluster_id[0] && m->node_id >= 0);
     strbuf_init(&b, FILE_LIMIT);
     strbuf_addf(&b, "#\ncluster.id=%s\n", m->cluster_id);
-    if (!uuid_is_zero(&m->directory_id)) strbuf_addf(&b, "directory.id=%s\n", uuid_format(&m->directory_id, id));
+    if (!uuid_is_zero(&m->directory_id))
+        strbuf_addf(&b, "directory.id=%s\n", uuid_format(&m->directory_id, id));
     strbuf_addf(&b, "node.id=%d\nversion=1\n", m->node_id);
     ASSERT(strbuf_ok(&b));
     char *path = xasprintf("%s/meta.properties", dir);

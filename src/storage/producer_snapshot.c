@@ -1,9 +1,11 @@
 /* <offset>.snapshot, version 1:
- *   0 version 2 | 2 CRC-32C 4 (of what follows it) | 6 entries 4 | then for each 42 + 4 bytes:
- *   producer id 8, epoch 2, last sequence 4, last offset 8, offset delta 4, timestamp 8, coordinator epoch 4, transaction's first offset 8
+ *   0 version 2 | 2 CRC-32C 4 (of what follows it) | 6 number of entries 4 | entries of 46 bytes:
+ *   producer id 8, epoch 2, last sequence 4, last offset 8, offset delta 4, timestamp 8,
+ *   coordinator epoch 4, first offset of the transaction 8
  *
- * Invariants: 1. `snapshots` is ascending and names files that were there. 2. At most one snapshot is `extra`: ours, taken
- * between segments so that a restart has little to replay; it goes when the next one has been written. */
+ * Invariants: 1. `snapshots` is ascending and names files that were there. 2. At most one snapshot is
+ * `extra`: ours, taken between segments so that a restart has little to replay; it goes when the next is
+ * written. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,9 @@
 
 enum { HEADER = 10, ENTRY = 46, AT_CRC = 2, AT_ENTRIES = 6, FILE_LIMIT = 1 << 30 };
 
-static char *path_of(const char *dir, int64_t offset) { return xasprintf("%s/%020lld.snapshot", dir, (long long)offset); }
+static char *path_of(const char *dir, int64_t offset) {
+    return xasprintf("%s/%020lld.snapshot", dir, (long long)offset);
+}
 
 static int place(const struct producers *p, int64_t offset) {
     int i = p->snapshot_count;
@@ -59,7 +63,8 @@ void producers_delete_snapshot(struct producers *p, struct fs *fs, const char *d
     producers_forget_snapshot(p, offset);
 }
 
-void producers_drop_strays(struct producers *p, struct fs *fs, const char *dir, const int64_t *bases, int count) {
+void producers_drop_strays(struct producers *p, struct fs *fs, const char *dir, const int64_t *bases,
+                           int count) {
     int64_t stray = -1, newest_base = count ? bases[count - 1] : -1;
     for (int i = 0, b = 0; i < p->snapshot_count;) {
         int64_t offset = p->snapshots[i];
@@ -75,8 +80,10 @@ void producers_drop_strays(struct producers *p, struct fs *fs, const char *dir, 
         stray = offset;
         i++;
     }
-    if (stray >= 0 && count && stray < newest_base) producers_delete_snapshot(p, fs, dir, stray);
-    else p->extra = stray;
+    if (stray >= 0 && count && stray < newest_base)
+        producers_delete_snapshot(p, fs, dir, stray);
+    else
+        p->extra = stray;
 }
 
 static struct producer *read_entry(struct producers *p, const uint8_t *b) {
@@ -89,7 +96,8 @@ static struct producer *read_entry(struct producers *p, const uint8_t *b) {
     if (e->txn_first_offset < 0) e->txn_first_offset = -1;
     if (get_i64(b + 14) >= 0) {
         e->count = 1;
-        e->ring[0] = (struct producer_batch){get_i64(b + 14), e->last_timestamp, get_i32(b + 10), get_i32(b + 22)};
+        e->ring[0] =
+            (struct producer_batch){get_i64(b + 14), e->last_timestamp, get_i32(b + 10), get_i32(b + 22)};
     }
     return e;
 }
@@ -122,10 +130,11 @@ static int by_first_offset(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t start, int64_t end, int64_t now_ms,
-                   int64_t expiration_ms) {
+int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t start, int64_t end,
+                   int64_t now_ms, int64_t expiration_ms) {
     for (int i = p->snapshot_count - 1; i >= 0; i--)
-        if (p->snapshots[i] > end || p->snapshots[i] <= start) producers_delete_snapshot(p, fs, dir, p->snapshots[i]);
+        if (p->snapshots[i] > end || p->snapshots[i] <= start)
+            producers_delete_snapshot(p, fs, dir, p->snapshots[i]);
     producers_clear(p, start);
     p->snapshot_at = start;
     while (p->snapshot_count) {
@@ -143,8 +152,8 @@ int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t 
             return 0;
         }
         if (err != OE_CORRUPT && err != OE_NOTFOUND && err != OE_LIMIT) return err;
-        LOG_WARN("storage", "%s: the producer snapshot at %lld is not usable (%s): taking the one before", dir,
-                 (long long)offset, oerr_text(err));
+        LOG_WARN("storage", "%s: the producer snapshot at %lld is not usable (%s): taking the one before",
+                 dir, (long long)offset, oerr_text(err));
         producers_clear(p, start);
         producers_delete_snapshot(p, fs, dir, offset);
     }
@@ -153,7 +162,8 @@ int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t 
 
 static void write_entry(uint8_t *b, const struct producer *e) {
     const struct producer_batch none = {-1, 0, NO_SEQUENCE, 0};
-    const struct producer_batch *last = e->count ? &e->ring[(e->first + e->count - 1) % PRODUCER_BATCHES] : &none;
+    const struct producer_batch *last =
+        e->count ? &e->ring[(e->first + e->count - 1) % PRODUCER_BATCHES] : &none;
     put_i64(b, e->id);
     put_i16(b + 8, e->epoch);
     put_i32(b + 10, last->last_sequence);

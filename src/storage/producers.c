@@ -87,7 +87,9 @@ void producers_free(struct producers *p) {
     *p = (struct producers){.extra = -1};
 }
 
-static struct producer *find(const struct producers *p, int64_t id) { return hashmap_get(&p->map, &id, sizeof id); }
+static struct producer *find(const struct producers *p, int64_t id) {
+    return hashmap_get(&p->map, &id, sizeof id);
+}
 
 static struct producer *add(struct producers *p, int64_t id) {
     struct producer *e = xcalloc(1, sizeof *e);
@@ -112,27 +114,33 @@ static int32_t last_sequence(struct producer *e) {
 static void add_batch(struct producer *e, int16_t epoch, const struct producer_batch *b) {
     if (e->epoch != epoch) e->count = e->first = 0;
     e->epoch = epoch;
-    if (e->count == PRODUCER_BATCHES) e->first = (uint8_t)((e->first + 1) % PRODUCER_BATCHES);
-    else e->count++;
+    if (e->count == PRODUCER_BATCHES)
+        e->first = (uint8_t)((e->first + 1) % PRODUCER_BATCHES);
+    else
+        e->count++;
     *batch_at(e, e->count - 1) = *b;
 }
 
 /* The first sequence of a batch, from its last. */
 static int32_t first_sequence(const struct producer_batch *b) {
-    return b->last_sequence >= b->offset_delta ? b->last_sequence - b->offset_delta
-                                               : (int32_t)(INT32_MAX - (b->offset_delta - b->last_sequence) + 1);
+    return b->last_sequence >= b->offset_delta
+               ? b->last_sequence - b->offset_delta
+               : (int32_t)(INT32_MAX - (b->offset_delta - b->last_sequence) + 1);
 }
 
 static const struct producer_batch *find_duplicate(struct producer *e, const uint8_t *b) {
     if (batch_producer_epoch(b) != e->epoch) return NULL;
     for (int i = 0; i < e->count; i++) {
         const struct producer_batch *seen = batch_at(e, i);
-        if (first_sequence(seen) == batch_base_sequence(b) && seen->last_sequence == batch_last_sequence(b)) return seen;
+        if (first_sequence(seen) == batch_base_sequence(b) && seen->last_sequence == batch_last_sequence(b))
+            return seen;
     }
     return NULL;
 }
 
-static bool follows(int32_t last, int32_t next) { return (int64_t)last + 1 == next || (next == 0 && last == INT32_MAX); }
+static bool follows(int32_t last, int32_t next) {
+    return (int64_t)last + 1 == next || (next == 0 && last == INT32_MAX);
+}
 
 static enum append_fault check_data(struct producer *e, const uint8_t *b, enum append_origin origin) {
     int16_t epoch = batch_producer_epoch(b);
@@ -149,8 +157,8 @@ static enum append_fault check_data(struct producer *e, const uint8_t *b, enum a
     return e->txn_first_offset >= 0 && !batch_is_transactional(b) ? FAULT_TXN_STATE : FAULT_NONE;
 }
 
-static enum append_fault check_marker(const struct producer *e, const uint8_t *b, enum append_origin origin, int16_t version,
-                                      const struct producer_change *c) {
+static enum append_fault check_marker(const struct producer *e, const uint8_t *b, enum append_origin origin,
+                                      int16_t version, const struct producer_change *c) {
     int16_t epoch = batch_producer_epoch(b);
     if (!e || origin == APPEND_REPLICATION) return FAULT_NONE;
     /* From transaction version 2 on each transaction has its own epoch; the same marker may come twice. */
@@ -159,14 +167,15 @@ static enum append_fault check_marker(const struct producer *e, const uint8_t *b
     return e->coordinator_epoch > c->coordinator_epoch ? FAULT_COORDINATOR_FENCED : FAULT_NONE;
 }
 
-enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t n, enum append_origin origin, int16_t version,
-                                  struct producer_change *c) {
+enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t n, enum append_origin origin,
+                                  int16_t version, struct producer_change *c) {
     ASSERT(n >= BATCH_HEADER && batch_magic(b) == 2 && batch_producer_id(b) >= 0);
     *c = (struct producer_change){.entry = find(p, batch_producer_id(b))};
     if (batch_is_control(b)) {
         struct control_record r;
         if (batch_count(b) == 0) return FAULT_NONE;
-        if (control_read(b, n, &r) || (r.type != CONTROL_ABORT && r.type != CONTROL_COMMIT)) return FAULT_INVALID_RECORD;
+        if (control_read(b, n, &r) || (r.type != CONTROL_ABORT && r.type != CONTROL_COMMIT))
+            return FAULT_INVALID_RECORD;
         c->marker = true;
         c->commit = r.type == CONTROL_COMMIT;
         c->coordinator_epoch = r.coordinator_epoch;
@@ -184,12 +193,13 @@ enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t 
     return check_data(c->entry, b, origin);
 }
 
-static void apply_marker(struct producers *p, struct producer *e, const uint8_t *b, const struct producer_change *c,
-                         struct txn_end *end) {
+static void apply_marker(struct producers *p, struct producer *e, const uint8_t *b,
+                         const struct producer_change *c, struct txn_end *end) {
     int16_t epoch = batch_producer_epoch(b);
     if (e->txn_first_offset >= 0) {
         int64_t last = batch_base_offset(b);
-        *end = (struct txn_end){e->id, e->txn_first_offset, last, stable_after(p, e->id, last), true, !c->commit};
+        *end = (struct txn_end){e->id, e->txn_first_offset, last, stable_after(p, e->id, last),
+                                true,  !c->commit};
         txn_finish(p, e->txn_first_offset, last);
     }
     if (e->epoch != epoch) e->count = e->first = 0;
@@ -199,7 +209,8 @@ static void apply_marker(struct producers *p, struct producer *e, const uint8_t 
     e->last_timestamp = c->timestamp;
 }
 
-void producers_apply(struct producers *p, const uint8_t *b, const struct producer_change *c, struct txn_end *end) {
+void producers_apply(struct producers *p, const uint8_t *b, const struct producer_change *c,
+                     struct txn_end *end) {
     ASSERT(!c->duplicate);
     *end = (struct txn_end){.happened = false};
     if (batch_is_control(b) && !c->marker) return;
@@ -223,7 +234,8 @@ void producers_replay(struct producers *p, const uint8_t *b, size_t n, struct tx
     struct producer_change c;
     end->happened = false;
     if (batch_magic(b) < 2) return;
-    if (batch_producer_id(b) >= 0 && producers_check(p, b, n, APPEND_REPLICATION, 0, &c) != FAULT_INVALID_RECORD)
+    if (batch_producer_id(b) >= 0 &&
+        producers_check(p, b, n, APPEND_REPLICATION, 0, &c) != FAULT_INVALID_RECORD)
         producers_apply(p, b, &c, end);
 }
 

@@ -1,9 +1,12 @@
-/* Private to storage/: what the log remembers of its producers (ProducerStateManager, ProducerStateEntry, ProducerAppendInfo).
+/* Private to storage/: what the log remembers of its producers (ProducerStateManager, ProducerStateEntry,
+ * ProducerAppendInfo).
  *
- * For each producer id the epoch, the last five batches (for duplicates), the open transaction. From the transactions follows the
- * first unstable offset: transactions are `ongoing` until their marker, then `done` until the high watermark passes it.
+ * For each producer id the epoch, the last five batches (for duplicates), the open transaction. From the
+ * transactions follows the first unstable offset: transactions are `ongoing` until their marker, then `done`
+ * until the high watermark passes it.
  *
- * Snapshots: <end offset>.snapshot holds the state at that offset; `snapshots` lists those on disk, ascending. */
+ * Snapshots: <end offset>.snapshot holds the state at that offset; `snapshots` lists those on disk,
+ * ascending. */
 #ifndef OTTLA_STORAGE_PRODUCERS_H
 #define OTTLA_STORAGE_PRODUCERS_H
 
@@ -24,7 +27,7 @@ struct producer {
     int64_t id, last_timestamp, txn_first_offset; /* −1: no transaction */
     int32_t coordinator_epoch;
     int16_t epoch;
-    uint8_t count, first;                          /* of the ring */
+    uint8_t count, first; /* of the ring */
     struct producer_batch ring[PRODUCER_BATCHES];
 };
 struct txn {
@@ -42,7 +45,7 @@ struct producers {
 
 /* What a batch would do; from producers_check to producers_apply. */
 struct producer_change {
-    struct producer *entry;    /* NULL: a new one */
+    struct producer *entry;     /* NULL: a new one */
     struct producer_batch seen; /* of a duplicate */
     bool duplicate, marker, commit;
     int32_t coordinator_epoch;
@@ -59,11 +62,14 @@ void producers_free(struct producers *p);
 /* Forgets the state, not the list of snapshots. */
 void producers_clear(struct producers *p, int64_t end_offset);
 
-/* Checks a batch of magic 2 that has a producer id. FAULT_NONE, or why not (only for origins that are checked). */
-enum append_fault producers_check(struct producers *p, const uint8_t *batch, size_t n, enum append_origin origin,
-                                  int16_t transaction_version, struct producer_change *c);
+/* Checks a batch of magic 2 that has a producer id. FAULT_NONE, or why not (only for origins that are
+ * checked). */
+enum append_fault producers_check(struct producers *p, const uint8_t *batch, size_t n,
+                                  enum append_origin origin, int16_t transaction_version,
+                                  struct producer_change *c);
 /* Applies what was checked (not a duplicate); the batch has its final offsets now. */
-void producers_apply(struct producers *p, const uint8_t *batch, const struct producer_change *c, struct txn_end *end);
+void producers_apply(struct producers *p, const uint8_t *batch, const struct producer_change *c,
+                     struct txn_end *end);
 /* Both for a batch that is in the log already. A fault is ignored as the reference does for replication. */
 void producers_replay(struct producers *p, const uint8_t *batch, size_t n, struct txn_end *end);
 
@@ -76,11 +82,13 @@ bool producers_in_txn(const struct producers *p, int64_t id, int16_t epoch);
 /* Snapshots. dir: of the log. */
 void producers_found_snapshot(struct producers *p, int64_t offset); /* seen when listing the directory */
 /* Keeps those at segment bases and the newest other one (removeStraySnapshots). */
-void producers_drop_strays(struct producers *p, struct fs *fs, const char *dir, const int64_t *bases, int count);
+void producers_drop_strays(struct producers *p, struct fs *fs, const char *dir, const int64_t *bases,
+                           int count);
 /* Drops snapshots > end or ≤ start, loads the newest good one. end_offset says from where to replay. */
-int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t start, int64_t end, int64_t now_ms,
-                   int64_t expiration_ms);
-/* Writes the state at end_offset unless that was done. extra: between segments, replaces the last extra one. */
+int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t start, int64_t end,
+                   int64_t now_ms, int64_t expiration_ms);
+/* Writes the state at end_offset unless that was done. extra: between segments, replaces the last extra one.
+ */
 int producers_snapshot(struct producers *p, struct fs *fs, const char *dir, bool extra, bool durable);
 void producers_delete_snapshot(struct producers *p, struct fs *fs, const char *dir, int64_t offset);
 bool producers_has_snapshot(const struct producers *p, int64_t offset);

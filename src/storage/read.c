@@ -1,7 +1,7 @@
 /* Reading for fetches. Path: server/handlers/fetch → replica → here → sendfile of the slice.
  *
- * The position comes from the offset index and the headers behind its entry; a slice ends where max_bytes or the bound says,
- * perhaps within a batch, as the reference's: clients drop a batch that is cut. */
+ * The position comes from the offset index and the headers behind its entry; a slice ends where max_bytes or
+ * the bound says, perhaps within a batch, as the reference's: clients drop a batch that is cut. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ static int bytes_below(struct log *l, struct segment *s, int64_t bound, uint32_t
 }
 
 /* Adds the segment's aborted transactions that overlap [from, upper); 1: no later segment has any. */
-static int add_aborted(struct log *l, struct segment *s, int64_t from, int64_t upper, struct arena *a, struct log_slice *out) {
+static int add_aborted(struct log *l, struct segment *s, int64_t from, int64_t upper, struct arena *a,
+                       struct log_slice *out) {
     struct abort_entry *e = NULL;
     int n = 0, complete = 0, matches = 0;
     int err = segment_read_aborts(l, s, &e, &n);
@@ -54,7 +55,8 @@ static int add_aborted(struct log *l, struct segment *s, int64_t from, int64_t u
     return complete;
 }
 
-static int collect_aborted(struct log *l, struct segment *s, int64_t from, struct log_slice *out, struct arena *a) {
+static int collect_aborted(struct log *l, struct segment *s, int64_t from, struct log_slice *out,
+                           struct arena *a) {
     struct log_open *o = l->open;
     struct index_entry e;
     uint32_t n = 0;
@@ -74,8 +76,8 @@ static int collect_aborted(struct log *l, struct segment *s, int64_t from, struc
     return 0;
 }
 
-static int fill(struct log *l, struct segment *s, const struct batch_place *p, uint32_t max_bytes, int64_t bound, bool min_one,
-                struct log_slice *out) {
+static int fill(struct log *l, struct segment *s, const struct batch_place *p, uint32_t max_bytes,
+                int64_t bound, bool min_one, struct log_slice *out) {
     uint32_t below;
     int err = bytes_below(l, s, bound, &below);
     if (err) return err;
@@ -95,8 +97,8 @@ static int fill(struct log *l, struct segment *s, const struct batch_place *p, u
     return 0;
 }
 
-int log_read(struct log *l, int64_t offset, uint32_t max_bytes, int64_t bound, bool min_one, struct arena *aborted_to,
-             struct log_slice *out) {
+int log_read(struct log *l, int64_t offset, uint32_t max_bytes, int64_t bound, bool min_one,
+             struct arena *aborted_to, struct log_slice *out) {
     *out = (struct log_slice){.offset = offset};
     int err = log_open(l, l->last_used);
     if (err) return err;

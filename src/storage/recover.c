@@ -1,32 +1,36 @@
-/* From files to a log: what is believed, what is read, what is repaired (LogLoader, LogSegment.recover of the reference).
+/* From files to a log: what is believed, what is read, what is repaired (LogLoader, LogSegment.recover).
  *
  * Trust: how the directory was left (logdir.c, boot.c).
  *   TRUST_ALL      a clean stop, or we closed the log ourselves in this run
- *   TRUST_WRITES   a crash, but the machine has run on: every completed write is there (same boot id in .ottla-boot)
- *   TRUST_FLUSHED  the machine may have lost power: only what lies below the recovery point is there for sure
+ *   TRUST_WRITES   a crash, but the machine has run on (same boot id in .ottla-boot): every completed write
+ *                  is there
+ *   TRUST_FLUSHED  the machine may have lost power: only what lies below the recovery point is there
  *
- *  row | found                                      | done
- *  ----+--------------------------------------------+---------------------------------------------------------------------
- *   1  | TRUST_ALL, indexes good                    | headers from the last index entry on, for the end offset; nothing is written
- *   2  | TRUST_WRITES, indexes good                 | batches from the last index entry on are checked, a torn tail is cut
- *   3  | TRUST_FLUSHED                              | from the segment with the record before the recovery point on: the
- *      |                                            | first bad batch is cut, later segments are set aside; indexes, aborts, epochs
- *      |                                            | and producers are made anew from what was read
- *   4  | 1 or 2, index missing, wrong or zeros      | as row 3 for the active segment; others when they are first used
- *   5  | 1, and the tail is no whole batch          | as row 2
- *   6  | 3, a segment does not begin where the one  | not compacted: it and all later ones are set aside, because something
- *      | before it ends                             | is missing; compacted: gaps are usual
- *   7  | no segment                                 | an empty log at the log start
- *   8  | end below the log start                    | all segments are set aside, an empty log at the log start
- *   9  | epochs unreadable                          | made anew from all headers
- *  10  | producer snapshot missing or unreadable    | the one before it, and the headers from there on
- *  11  | .deleted, .cleaned                         | deleted; a swap at or above a .cleaned is not complete: deleted
- *  12  | .swap                                      | what it replaces is deleted, then it gets its name
- *  13  | an index without its .log                  | deleted
- *  14  | .ottla-cut: a truncation may be half done  | as row 3, from the offset that it names on, however the stop was
+ *  row | found                               | done
+ *  ----+-------------------------------------+---------------------------------------------------------
+ *   1  | TRUST_ALL, indexes good             | headers from the last index entry on, for the end offset;
+ *      |                                     | nothing is written
+ *   2  | TRUST_WRITES, indexes good          | batches from the last index entry on are checked, a torn
+ *      |                                     | tail is cut
+ *   3  | TRUST_FLUSHED                       | from the segment with the record before the recovery point
+ *      |                                     | on: the first bad batch is cut, later segments are set
+ *      |                                     | aside; indexes, aborts, epochs, producers are made anew
+ *   4  | 1 or 2, index missing, wrong, zeros | as row 3 for the active segment; others when first used
+ *   5  | 1, and the tail is no whole batch   | as row 2
+ *   6  | 3, a segment does not begin where   | not compacted: it and all later ones are set aside, because
+ *      | the one before it ends              | something is missing; compacted: gaps are usual
+ *   7  | no segment                          | an empty log at the log start
+ *   8  | end below the log start             | all segments are set aside, an empty log at the log start
+ *   9  | epochs unreadable                   | made anew from all headers
+ *  10  | producer snapshot not usable        | the one before it, and the headers from there on
+ *  11  | .deleted, .cleaned                  | deleted; so is a .swap at or above a .cleaned
+ *  12  | .swap                               | what it replaces is deleted, then it gets its name
+ *  13  | an index without its .log           | deleted
+ *  14  | .ottla-cut: a truncation may be     | as row 3, from the offset that it names on, however the
+ *      | half done                           | stop was
  *
- * Rows 2 and 4 rely on append.c's order of writes. After recovery the recovery point is where it was: what was read from the page
- * cache is not on disk yet; log_flush moves it. */
+ * Rows 2 and 4 rely on append.c's order of writes. After recovery the recovery point is where it was: what
+ * was read from the page cache is not on disk yet; log_flush moves it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +123,8 @@ static int drop_leftovers(struct log *l, struct names *all) {
         if (all->at[i].state == CLEANED && all->at[i].base < cleaned) cleaned = all->at[i].base;
     for (int i = all->count - 1; i >= 0 && !err; i--) {
         enum state s = all->at[i].state;
-        if (s == DELETED || s == CLEANED || (s == SWAP && all->at[i].base >= cleaned)) err = delete_name(l, all, i);
+        if (s == DELETED || s == CLEANED || (s == SWAP && all->at[i].base >= cleaned))
+            err = delete_name(l, all, i);
     }
     return err;
 }
@@ -197,19 +202,21 @@ static int add_segments(struct log *l, struct names *all, int64_t now_ms) {
         const struct name *n = &all->at[i];
         if (n->kind == LOG || n->kind == SNAPSHOT) continue;
         struct segment *s = with_base(l, n->base);
-        if (!s) err = delete_name(l, all, i);
-        else if (n->kind == TXNINDEX) s->has_aborts = true;
+        if (!s)
+            err = delete_name(l, all, i);
+        else if (n->kind == TXNINDEX)
+            s->has_aborts = true;
     }
     return err;
 }
 
 /* Row 14: a truncation that may have been done in part. */
 static int read_cut(struct log *l) {
-    char path[LOG_PATH + 32];
+    char path[LOG_PATH + 32], dir[LOG_PATH];
     uint8_t *bytes = NULL;
     size_t n;
-    log_path(l, path);
-    strcat(path, "/" CUT_FILE);
+    log_path(l, dir);
+    snprintf(path, sizeof path, "%s/" CUT_FILE, dir);
     int err = fs_read_all(log_fs(l), path, 64, &bytes, &n);
     if (err && err != OE_LIMIT) return err;
     l->cut_offset = err ? 0 : strtoll((char *)bytes, NULL, 10);
@@ -250,7 +257,8 @@ static bool batch_fits(const struct segment *s, const uint8_t *b, uint32_t size,
     return first >= s->base && first >= end && last >= first && last - s->base <= INT32_MAX;
 }
 
-static int take_batch(struct log *l, struct segment *s, const uint8_t *b, uint32_t at, uint32_t size, const struct reading *r) {
+static int take_batch(struct log *l, struct segment *s, const uint8_t *b, uint32_t at, uint32_t size,
+                      const struct reading *r) {
     struct log_open *o = l->open;
     int err = index_tail_full(&s->offsets) ? log_flush_index(l, s) : 0;
     if (err) return err;
@@ -292,8 +300,8 @@ static int read_batches(struct log *l, struct segment *s, uint32_t from, struct 
 }
 
 static int cut_tail(struct log *l, struct segment *s, uint32_t size) {
-    LOG_WARN("storage", "%s: %u bytes at the end of segment %lld are no whole batches and are cut", l->name, s->size - size,
-             (long long)s->base);
+    LOG_WARN("storage", "%s: %u bytes at the end of segment %lld are no whole batches and are cut", l->name,
+             s->size - size, (long long)s->base);
     int err = logdir_begin_changes(l->dir);
     if (!err) err = segment_open(l, s, true);
     if (!err) err = file_truncate(s->file, size);
@@ -317,11 +325,13 @@ static int recover_active(struct log *l, enum log_trust trust) {
     struct reading r = {.check = trust != TRUST_ALL};
     struct index_entry e;
     int err = segment_load_index(l, s);
-    if (err == OE_CORRUPT) err = rebuild_active(l, s, &r);
+    if (err == OE_CORRUPT)
+        err = rebuild_active(l, s, &r);
     else if (!err) {
         uint32_t from = 0;
         segment_max_timestamp(l, s, &err);
-        if (!err && s->offsets.count) err = index_get(&s->offsets, s->offsets.count - 1, &e), from = e.position;
+        if (!err && s->offsets.count)
+            err = index_get(&s->offsets, s->offsets.count - 1, &e), from = e.position;
         if (!err) err = read_batches(l, s, from, &r);
         /* A good entry names a good batch; otherwise the index is of no use. */
         if (!err && r.torn && (r.size == from && from > 0)) {
@@ -375,7 +385,8 @@ static int recover_unflushed(struct log *l, int64_t now_ms) {
         o->producers.end_offset = r.end;
         if (r.torn) return drop_from(l, i + 1, now_ms, "they come after a damaged batch");
         if (i + 1 < o->count) {
-            if (o->segments[i + 1].base > l->end && l->config->cleanup_compact) l->end = o->segments[i + 1].base;
+            if (o->segments[i + 1].base > l->end && l->config->cleanup_compact)
+                l->end = o->segments[i + 1].base;
             o->producers.end_offset = l->end;
             err = producers_snapshot(&o->producers, log_fs(l), dir, false, false);
         }
@@ -431,7 +442,8 @@ int recover_producers(struct log *l, int64_t to, int64_t now_ms, bool add_aborts
     struct log_open *o = l->open;
     char dir[LOG_PATH];
     log_path(l, dir);
-    int err = producers_load(&o->producers, log_fs(l), dir, l->start, to, now_ms, l->config->producer_id_expiration_ms);
+    int err = producers_load(&o->producers, log_fs(l), dir, l->start, to, now_ms,
+                             l->config->producer_id_expiration_ms);
     if (err) return err;
     struct segment *s = o->count ? log_floor(l, o->producers.end_offset) : NULL;
     if (!s) s = o->segments;
@@ -527,9 +539,12 @@ int recover_log(struct log *l, int64_t now_ms) {
     int err = find_files(l, now_ms);
     enum log_trust trust = (enum log_trust)l->trust;
     if (err || (err = read_epochs(l, &rebuild_epochs))) return err;
-    if (!o->count) err = empty_log(l, now_ms);
-    else if (trust == TRUST_FLUSHED) err = recover_unflushed(l, now_ms);
-    else err = recover_active(l, trust);
+    if (!o->count)
+        err = empty_log(l, now_ms);
+    else if (trust == TRUST_FLUSHED)
+        err = recover_unflushed(l, now_ms);
+    else
+        err = recover_active(l, trust);
     if (err) return err;
     if (!o->count || l->end < l->start) err = empty_log(l, now_ms);
     if (!err && rebuild_epochs) err = epochs_from_batches(l);
@@ -542,7 +557,8 @@ int recover_log(struct log *l, int64_t now_ms) {
     l->size = 0;
     for (int i = 0; i < o->count; i++) l->size += o->segments[i].size;
     drop_stray_snapshots(l);
-    if (o->count && trust != TRUST_FLUSHED && (err = recover_producers(l, l->end, now_ms, trust == TRUST_WRITES)))
+    if (o->count && trust != TRUST_FLUSHED &&
+        (err = recover_producers(l, l->end, now_ms, trust == TRUST_WRITES)))
         return err;
     log_set_high_watermark(l, l->high_watermark);
     producers_high_watermark(&o->producers, l->high_watermark);

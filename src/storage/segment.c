@@ -1,7 +1,8 @@
-/* One segment: <base>.log with its .index, .timeindex and .txnindex (LogSegment, TransactionIndex of the reference).
+/* One segment: <base>.log with its .index, .timeindex and .txnindex (LogSegment, TransactionIndex of the
+ * reference).
  *
- * A transaction index entry is 34 bytes: version 2 | producer id 8 | first offset 8 | last offset 8 | last stable offset 8,
- * ascending by last offset. */
+ * A transaction index entry is 34 bytes: version 2 | producer id 8 | first offset 8 | last offset 8 | last
+ * stable offset 8, ascending by last offset. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,8 @@ static int check_ends(struct segment *s) {
     s->last_time_entry = -1;
     if (s->offsets.count) {
         if ((err = index_get(&s->offsets, s->offsets.count - 1, &e))) return err;
-        if (e.position >= s->size || (s->offsets.count > 1 && !e.position) || e.offset > INT32_MAX) return OE_CORRUPT;
+        if (e.position >= s->size || (s->offsets.count > 1 && !e.position) || e.offset > INT32_MAX)
+            return OE_CORRUPT;
     }
     if (s->times.count) {
         if ((err = index_get(&s->times, s->times.count - 1, &e))) return err;
@@ -170,7 +172,8 @@ int segment_index(struct log *l, struct segment *s) {
 }
 
 /* Adds what a batch that is now in the file means for the indexes. */
-void segment_note(const struct log *l, struct segment *s, const uint8_t *b, uint32_t position, uint32_t size) {
+void segment_note(const struct log *l, struct segment *s, const uint8_t *b, uint32_t position,
+                  uint32_t size) {
     int64_t timestamp = batch_max_timestamp(b), last = batch_last_offset(b);
     ASSERT(s->max_timestamp != NOT_KNOWN && last >= s->base);
     if (timestamp > s->max_timestamp) {
@@ -178,11 +181,13 @@ void segment_note(const struct log *l, struct segment *s, const uint8_t *b, uint
         s->max_timestamp_offset = last;
     }
     if (s->since_entry > (uint32_t)l->config->index_interval_bytes) {
-        index_add(&s->offsets, &(struct index_entry){.offset = (uint32_t)(last - s->base), .position = position});
+        index_add(&s->offsets,
+                  &(struct index_entry){.offset = (uint32_t)(last - s->base), .position = position});
         if (s->max_timestamp > s->last_time_entry) {
             s->last_time_entry = s->max_timestamp;
-            index_add(&s->times, &(struct index_entry){.timestamp = s->max_timestamp,
-                                                       .offset = (uint32_t)(s->max_timestamp_offset - s->base)});
+            index_add(&s->times,
+                      &(struct index_entry){.timestamp = s->max_timestamp,
+                                            .offset = (uint32_t)(s->max_timestamp_offset - s->base)});
         }
         s->since_entry = 0;
     }
@@ -284,8 +289,10 @@ int64_t segment_first_timestamp(struct log *l, struct segment *s, int *err) {
     s->first_timestamp = -1;
     if (!s->size || (*err = segment_open(l, s, false))) return -1;
     int64_t k = file_pread(s->file, header, sizeof header, 0);
-    if (k < 0) *err = (int)k;
-    else if (batch_peek(header, (size_t)k) > 0 && k >= LEGACY_HEADER_V0) s->first_timestamp = batch_max_timestamp(header);
+    if (k < 0)
+        *err = (int)k;
+    else if (batch_peek(header, (size_t)k) > 0 && k >= LEGACY_HEADER_V0)
+        s->first_timestamp = batch_max_timestamp(header);
     return s->first_timestamp;
 }
 
@@ -307,7 +314,8 @@ int segment_find(struct log *l, struct segment *s, int64_t offset, uint32_t from
         int64_t size = batch_peek(b, (size_t)need);
         if (size <= 0 || size > s->size - at) return OE_CORRUPT;
         if (batch_last_offset(b) >= offset) {
-            *p = (struct batch_place){batch_base_offset(b), batch_last_offset(b), at, (uint32_t)size, batch_magic(b)};
+            *p = (struct batch_place){batch_base_offset(b), batch_last_offset(b), at, (uint32_t)size,
+                                      batch_magic(b)};
             return 1;
         }
         at += (uint32_t)size;
@@ -320,7 +328,9 @@ static bool find_recent(const struct log *l, const struct segment *s, int64_t of
     if (s != log_active(l)) return false;
     for (unsigned i = 0; i < RECENT_BATCHES; i++) {
         const struct batch_place *r = &l->open->recent[i];
-        if (!r->size || offset < r->base_offset || offset > r->last_offset || r->base_offset < s->base || r->magic < 2) continue;
+        if (!r->size || offset < r->base_offset || offset > r->last_offset || r->base_offset < s->base ||
+            r->magic < 2)
+            continue;
         ASSERT((uint64_t)r->position + r->size <= s->size);
         *p = *r;
         return true;
@@ -428,7 +438,8 @@ static int find_max_timestamp(struct log *l, struct segment *s) {
     s->last_time_entry = e.timestamp;
     s->max_timestamp = e.timestamp;
     s->max_timestamp_offset = s->times.count ? s->base + e.offset : -1;
-    if ((found = index_floor(&s->offsets, BY_OFFSET, s->times.count ? e.offset : 0, &o, NULL)) < 0) return found;
+    if ((found = index_floor(&s->offsets, BY_OFFSET, s->times.count ? e.offset : 0, &o, NULL)) < 0)
+        return found;
     struct scan c;
     const uint8_t *b;
     uint32_t size, at;

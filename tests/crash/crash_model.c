@@ -18,7 +18,8 @@ void model_add(struct model *m, const uint8_t *bytes, size_t len) {
     }
     uint8_t *copy = xmalloc(len);
     memcpy(copy, bytes, len);
-    m->batches[m->count++] = (struct model_batch){copy, len, batch_base_offset(bytes), batch_last_offset(bytes)};
+    m->batches[m->count++] =
+        (struct model_batch){copy, len, batch_base_offset(bytes), batch_last_offset(bytes)};
 }
 
 int64_t model_end(const struct model *m) {
@@ -33,7 +34,11 @@ void model_cut(struct model *m, int64_t end) {
 }
 
 void model_copy(struct model *to, const struct model *from) {
-    *to = (struct model){.written = from->written, .flushed = from->flushed, .start = from->start, .epochs_from = from->epochs_from, .floor = from->floor};
+    *to = (struct model){.written = from->written,
+                         .flushed = from->flushed,
+                         .start = from->start,
+                         .epochs_from = from->epochs_from,
+                         .floor = from->floor};
     for (int i = 0; i < from->count; i++) model_add(to, from->batches[i].bytes, from->batches[i].len);
 }
 
@@ -101,8 +106,8 @@ struct producer_model {
     bool seen;
 };
 
-static void replay(const struct model *m, int64_t end, struct producer_model p[PRODUCERS], struct aborted_txn *aborted,
-                   int64_t *markers, int *aborts) {
+static void replay(const struct model *m, int64_t end, struct producer_model p[PRODUCERS],
+                   struct aborted_txn *aborted, int64_t *markers, int *aborts) {
     memset(p, 0, PRODUCERS * sizeof *p);
     *aborts = 0;
     for (int i = 0; i < m->count && m->batches[i].base < end; i++) {
@@ -164,7 +169,8 @@ static void verify_aborts(struct log *l, const struct aborted_txn *want, const i
             if (markers[i] < at || want[i].first_offset > s.offset || want[i].first_offset < start) continue;
             bool named = false;
             for (int k = 0; k < s.aborted_count; k++)
-                named |= s.aborted[k].producer_id == want[i].producer_id && s.aborted[k].first_offset == want[i].first_offset;
+                named |= s.aborted[k].producer_id == want[i].producer_id &&
+                         s.aborted[k].first_offset == want[i].first_offset;
             CHECK(named);
         }
         for (int k = 0; k < s.aborted_count; k++) {
@@ -197,11 +203,13 @@ static void verify_lookups(const struct model *m, struct log *l) {
         CHECK(log_offset_for_timestamp(l, ts, NULL, &p) == 0);
         CHECK(p.offset >= start && p.offset <= b->last && p.timestamp >= ts);
         /* Epochs below a start that was set are forgotten, though the start itself may come back lower. */
-        CHECK(b->base < m->start || b->base < m->epochs_from || log_epoch_for_offset(l, b->base) == batch_leader_epoch(b->bytes));
+        CHECK(b->base < m->start || b->base < m->epochs_from ||
+              log_epoch_for_offset(l, b->base) == batch_leader_epoch(b->bytes));
     }
 }
 
-const struct model *model_verify(const struct model *m, const struct model *alternative, struct log *l, int64_t least) {
+const struct model *model_verify(const struct model *m, const struct model *alternative, struct log *l,
+                                 int64_t least) {
     struct producer_model p[PRODUCERS];
     static struct aborted_txn aborted[10000];
     static int64_t markers[10000];

@@ -8,12 +8,12 @@
 #include "storage/logdir.h"
 
 extern char crash_context[256]; /* printed when a check fails */
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n  in %s\n", __FILE__, __LINE__, #x, crash_context);                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define CHECK(x)                                                                                             \
+    do {                                                                                                     \
+        if (!(x)) {                                                                                          \
+            fprintf(stderr, "%s:%d: %s\n  in %s\n", __FILE__, __LINE__, #x, crash_context);                  \
+            abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 struct model_batch {
@@ -35,8 +35,9 @@ void model_copy(struct model *to, const struct model *from);
 void model_free(struct model *m);
 int64_t model_end(const struct model *m);
 
-/* Does the log hold a prefix of the model that reaches at least `least`? All of it is read and looked up. alternative: another history
- * that would be right as well, or NULL. Returns which of them it was. */
-const struct model *model_verify(const struct model *m, const struct model *alternative, struct log *l, int64_t least);
+/* Does the log hold a prefix of the model that reaches at least `least`? All of it is read and looked up.
+ * alternative: another history that would be right as well, or NULL. Returns which of them it was. */
+const struct model *model_verify(const struct model *m, const struct model *alternative, struct log *l,
+                                 int64_t least);
 
 #endif

@@ -1,12 +1,13 @@
-/* One scenario of everything that storage does to a disk, run again and again with a fault at the first, second, … operation; then the
- * directory is opened again (with faults in recovery, too) and must hold what was promised:
+/* One scenario of everything that storage does to a disk, run again and again with a fault at the first,
+ * second, … operation; then the directory is opened again (with faults in recovery, too) and must hold what
+ * was promised:
  *
- *   kill, and failures   all that log_write_queue returned success for
- *   power cut            all that log_flush returned success for
- *   in any case          a prefix of what was appended, whole batches, offsets without gaps; indexes, epochs, producers and aborted
- *                        transactions that agree with it; and appending goes on
+ *   kill, failures   all that log_write_queue returned success for
+ *   power cut        all that log_flush returned success for
+ *   in any case      a prefix of what was appended, whole batches, offsets without gaps; indexes, epochs,
+ *                    producers and aborted transactions that agree with it; and appending goes on
  *
- * test_crash kill|cut|eio|nospc|short [first seed] [seeds] [only operation]. */
+ * test_crash kill|cut|eio|nospc|short [first seed] [seeds] [only operation] */
 #include <string.h>
 
 #include "base/err.h"
@@ -41,7 +42,8 @@ static const char *const topics[LOGS] = {"a", "b"};
 static uint64_t below(struct world *w, uint64_t n) { return random_below(&w->random, n); }
 
 static int open_world(struct world *w) {
-    struct logdir_options o = {.fs = sim_disk_fs(w->disk), .path = "/data", .config = &w->config, .now_ms = w->now};
+    struct logdir_options o = {
+        .fs = sim_disk_fs(w->disk), .path = "/data", .config = &w->config, .now_ms = w->now};
     w->d = NULL;
     return logdir_open(&o, &w->d);
 }
@@ -57,7 +59,8 @@ static struct log *the_log(struct world *w, int i) {
 
 /* ---- steps: each returns 0 or the error that the fault caused ---- */
 
-static int append_batch(struct world *w, int i, struct log *l, const uint8_t *bytes, size_t n, enum append_origin from) {
+static int append_batch(struct world *w, int i, struct log *l, const uint8_t *bytes, size_t n,
+                        enum append_origin from) {
     struct model *m = &w->models[i];
     if (below(w, 30) == 0) w->epochs[i]++;
     struct log_append_args a = {.bytes = arena_memdup(&w->arena, bytes, n),
@@ -96,7 +99,9 @@ static int append_data(struct world *w, int i, struct log *l) {
     }
     memset(value, 'a' + (int)below(w, 26), sizeof value);
     batch_builder_init(&b, &o, 1 << 20);
-    for (int x = 0; x < count; x++) CHECK(!batch_builder_add(&b, w->now - (int64_t)below(w, 50), "key", 3, value, below(w, sizeof value)));
+    for (int x = 0; x < count; x++)
+        CHECK(
+            !batch_builder_add(&b, w->now - (int64_t)below(w, 50), "key", 3, value, below(w, sizeof value)));
     CHECK(!batch_builder_finish(&b, w->codec, &bytes, &n));
     int err = append_batch(w, i, l, bytes, n, APPEND_CLIENT);
     batch_builder_free(&b);
@@ -147,7 +152,8 @@ static void learn_producers(struct world *w, int i, struct log *l) {
     memset(w->producers[i], 0, sizeof w->producers[i]);
     CHECK(log_producers(l, &w->arena, &p, &n) == 0);
     for (int x = 0; x < n; x++)
-        w->producers[i][p[x].producer_id] = (struct producer_use){p[x].last_sequence + 1, p[x].epoch, p[x].txn_first_offset >= 0};
+        w->producers[i][p[x].producer_id] =
+            (struct producer_use){p[x].last_sequence + 1, p[x].epoch, p[x].txn_first_offset >= 0};
 }
 
 static int truncate_log(struct world *w, int i, struct log *l) {
@@ -172,7 +178,8 @@ static int locked_step(struct world *w, int i, struct log *l, uint64_t what) {
     int err = 0;
     log_lock(l);
     if (what < 50) {
-        for (int n = 1 + (int)below(w, 5); n && !err; n--) err = below(w, 4) ? append_data(w, i, l) : append_marker(w, i, l);
+        for (int n = 1 + (int)below(w, 5); n && !err; n--)
+            err = below(w, 4) ? append_data(w, i, l) : append_marker(w, i, l);
         if (!err) err = write_log(w, i, l);
     } else if (what < 54) {
         err = log_roll(l, w->now);
@@ -251,7 +258,8 @@ static void verify(struct world *w, bool cut) {
         struct log *l = the_log(w, i);
         CHECK(l);
         arena_reset(&w->arena);
-        const struct model *which = model_verify(m, w->cutting[i] ? &w->olds[i] : NULL, l, cut ? m->flushed : m->written);
+        const struct model *which =
+            model_verify(m, w->cutting[i] ? &w->olds[i] : NULL, l, cut ? m->flushed : m->written);
         if (which != m) {
             model_free(m);
             *m = w->olds[i];
@@ -278,7 +286,8 @@ static void verify(struct world *w, bool cut) {
 }
 
 static void start_world(struct world *w, uint64_t seed) {
-    *w = (struct world){.disk = sim_disk_create(seed), .codec = codec_create(), .config = LOG_CONFIG_DEFAULT, .now = 1000000};
+    *w = (struct world){
+        .disk = sim_disk_create(seed), .codec = codec_create(), .config = LOG_CONFIG_DEFAULT, .now = 1000000};
     random_seed(&w->random, seed);
     arena_init(&w->arena, 64 << 20);
     w->config.segment_bytes = 9000;
@@ -303,7 +312,8 @@ static void end_world(struct world *w) {
 /* Returns false when the scenario ended before the n-th operation. */
 static bool once(uint64_t seed, int64_t n, enum sim_fault fault) {
     struct world w;
-    snprintf(crash_context, sizeof crash_context, "seed %llu operation %lld", (unsigned long long)seed, (long long)n);
+    snprintf(crash_context, sizeof crash_context, "seed %llu operation %lld", (unsigned long long)seed,
+             (long long)n);
     start_world(&w, seed);
     sim_disk_fault_at(w.disk, n, fault);
     int err = run(&w, STEPS);
@@ -333,7 +343,11 @@ int main(int argc, char **argv) {
         const char *name;
         enum sim_fault fault;
         int seeds;
-    } kinds[] = {{"kill", SIM_KILL, 4}, {"cut", SIM_POWER_CUT, 10}, {"eio", SIM_EIO, 2}, {"nospc", SIM_NOSPC, 2}, {"short", SIM_SHORT_WRITE, 2}};
+    } kinds[] = {{"kill", SIM_KILL, 4},
+                 {"cut", SIM_POWER_CUT, 6},
+                 {"eio", SIM_EIO, 2},
+                 {"nospc", SIM_NOSPC, 2},
+                 {"short", SIM_SHORT_WRITE, 2}};
     log_set_level(LOG_FATAL);
     for (size_t k = 0; argc > 1 && k < sizeof kinds / sizeof *kinds; k++) {
         if (strcmp(argv[1], kinds[k].name)) continue;

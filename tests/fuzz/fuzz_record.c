@@ -1,5 +1,5 @@
-/* Record batches: validated as from a client, read, converted. Input: a byte of rules, the rest is the batch, whose length and
- * CRC are put right so that the inside is reached. */
+/* Record batches: validated as from a client, read, converted. Input: a byte of rules, the rest is the batch,
+ * whose length and CRC are put right so that the inside is reached. */
 #include <isa-l/crc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static void mend(uint8_t *b, size_t n) {
     put_i32(b + 8, (int32_t)(n - BATCH_OVERHEAD));
     if (b[16] >= 2 && n >= BATCH_HEADER)
         put_u32(b + BATCH_AT_CRC, crc32c(0, b + BATCH_AT_ATTRIBUTES, n - BATCH_AT_ATTRIBUTES));
-    else if (b[16] < 2) put_u32(b + 12, crc32_gzip_refl(0, b + 16, n - 16));
+    else if (b[16] < 2)
+        put_u32(b + 12, crc32_gzip_refl(0, b + 16, n - 16));
 }
 
 static void read_all(struct codec *c, const uint8_t *b, size_t n) {
@@ -50,8 +51,14 @@ static void validate(struct codec *c, uint8_t how, uint8_t *b, size_t n) {
                                  .max_bytes = PLAIN};
     struct arena a;
     arena_init(&a, MEMORY);
-    struct validation v = {.bytes = b, .len = n, .rules = &rules, .partition = "t-0", .arena = &a, .codec = c,
-                           .origin = how & 32 ? APPEND_COORDINATOR : APPEND_CLIENT, .now_ms = 1000000};
+    struct validation v = {.bytes = b,
+                           .len = n,
+                           .rules = &rules,
+                           .partition = "t-0",
+                           .arena = &a,
+                           .codec = c,
+                           .origin = how & 32 ? APPEND_COORDINATOR : APPEND_CLIENT,
+                           .now_ms = 1000000};
     if (!record_validate(&v)) ASSERT(batch_check(v.bytes, v.len) == 0);
     arena_free(&a);
 }

@@ -14,7 +14,8 @@
 static void fill(uint8_t *p, size_t n, uint64_t seed) {
     struct random r;
     random_seed(&r, seed);
-    for (size_t i = 0; i < n; i++) p[i] = seed % 2 ? (uint8_t)random_u64(&r) : (uint8_t)"abcdefgh"[random_below(&r, 8)];
+    for (size_t i = 0; i < n; i++)
+        p[i] = seed % 2 ? (uint8_t)random_u64(&r) : (uint8_t) "abcdefgh"[random_below(&r, 8)];
 }
 
 static void round_trips(void **state) {
@@ -32,12 +33,14 @@ static void round_trips(void **state) {
             strbuf_init(&packed, 4 << 20);
             assert_int_equal(compress(c, (enum compression)how, levels[k % 4], in, n, &packed), 0);
             strbuf_init(&plain, n);
-            assert_int_equal(decompress_all(c, (enum compression)how, packed.s, packed.len, false, &plain), 0);
+            assert_int_equal(decompress_all(c, (enum compression)how, packed.s, packed.len, false, &plain),
+                             0);
             assert_int_equal(plain.len, n);
             assert_memory_equal(plain.s, in, n);
             strbuf_free(&plain);
             strbuf_init(&plain, n - 1);
-            assert_int_equal(decompress_all(c, (enum compression)how, packed.s, packed.len, false, &plain), OE_LIMIT);
+            assert_int_equal(decompress_all(c, (enum compression)how, packed.s, packed.len, false, &plain),
+                             OE_LIMIT);
             strbuf_free(&plain);
             strbuf_free(&packed);
             free(in);
@@ -52,11 +55,14 @@ static void cut_short(void **state) {
     for (int how = 1; how < COMPRESSION_COUNT; how++) {
         struct strbuf packed;
         strbuf_init(&packed, 1 << 20);
-        assert_int_equal(compress(c, (enum compression)how, COMPRESS_LEVEL_DEFAULT, in, sizeof in, &packed), 0);
+        assert_int_equal(compress(c, (enum compression)how, COMPRESS_LEVEL_DEFAULT, in, sizeof in, &packed),
+                         0);
         for (size_t n = 1; n < packed.len; n += 97) {
             int64_t k = 1, got = 0;
             if (decompress_start(c, (enum compression)how, packed.s, n, false) == 0)
-                while (got < (int64_t)sizeof out && (k = decompress_read(c, out + got, sizeof out - (size_t)got)) > 0) got += k;
+                while (got < (int64_t)sizeof out &&
+                       (k = decompress_read(c, out + got, sizeof out - (size_t)got)) > 0)
+                    got += k;
             assert_true(k < 0 || got < (int64_t)sizeof in);
         }
         strbuf_free(&packed);
@@ -74,7 +80,8 @@ static void damaged(void **state) {
         for (int i = 0; i < 300; i++) {
             struct strbuf packed;
             strbuf_init(&packed, 1 << 20);
-            assert_int_equal(compress(c, (enum compression)how, COMPRESS_LEVEL_DEFAULT, in, sizeof in, &packed), 0);
+            assert_int_equal(
+                compress(c, (enum compression)how, COMPRESS_LEVEL_DEFAULT, in, sizeof in, &packed), 0);
             packed.s[random_below(&r, packed.len)] ^= (char)(1 + random_below(&r, 255));
             int64_t k, total = 0;
             if (decompress_start(c, (enum compression)how, packed.s, packed.len, false) == 0)
@@ -113,8 +120,9 @@ static void names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips), cmocka_unit_test(cut_short), cmocka_unit_test(damaged),
-        cmocka_unit_test(a_bomb_needs_little_memory), cmocka_unit_test(names),
+        cmocka_unit_test(round_trips), cmocka_unit_test(cut_short),
+        cmocka_unit_test(damaged),     cmocka_unit_test(a_bomb_needs_little_memory),
+        cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

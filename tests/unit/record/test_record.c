@@ -85,8 +85,8 @@ static void markers(void **state) {
 }
 
 /* One message of magic 0 or 1. */
-static size_t message(uint8_t *to, int8_t magic, uint8_t attrs, int64_t offset, int64_t ts, const char *key, const void *value,
-                      size_t value_len) {
+static size_t message(uint8_t *to, int8_t magic, uint8_t attrs, int64_t offset, int64_t ts, const char *key,
+                      const void *value, size_t value_len) {
     uint8_t *p = to + 17;
     *p++ = attrs;
     if (magic == 1) put_i64(p, ts), p += 8;
@@ -110,11 +110,13 @@ static void old_messages(void **state) {
             uint8_t inner[500], outer[1000];
             size_t n = 0;
             for (int i = 0; i < 3; i++)
-                n += message(inner + n, magic, 0, how && magic == 1 ? i : 100 + i, 50 + i, i == 1 ? NULL : "k", "value", 5);
+                n += message(inner + n, magic, 0, how && magic == 1 ? i : 100 + i, 50 + i,
+                             i == 1 ? NULL : "k", "value", 5);
             if (how) {
                 struct strbuf packed;
                 strbuf_init(&packed, 10000);
-                assert_int_equal(compress(codec, (enum compression)how, COMPRESS_LEVEL_DEFAULT, inner, n, &packed), 0);
+                assert_int_equal(
+                    compress(codec, (enum compression)how, COMPRESS_LEVEL_DEFAULT, inner, n, &packed), 0);
                 n = message(outer, magic, (uint8_t)how, 102, 52, NULL, packed.s, packed.len);
                 strbuf_free(&packed);
             } else {

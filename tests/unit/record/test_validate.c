@@ -21,7 +21,11 @@ static struct record_rules rules;
 static int setup(void **state) {
     arena_init(&arena, 64 << 20);
     codec = codec_create();
-    rules = (struct record_rules){.target_compression = -1, .level = COMPRESS_LEVEL_DEFAULT, .before_max_ms = INT64_MAX, .after_max_ms = 1000, .max_bytes = 1 << 20};
+    rules = (struct record_rules){.target_compression = -1,
+                                  .level = COMPRESS_LEVEL_DEFAULT,
+                                  .before_max_ms = INT64_MAX,
+                                  .after_max_ms = 1000,
+                                  .max_bytes = 1 << 20};
     return 0;
 }
 static int teardown(void **state) {
@@ -37,7 +41,8 @@ static uint8_t *make(enum compression how, int count, int64_t ts, const char *ke
     char *value = calloc(1, size + 1);
     o.compression = how;
     batch_builder_init(&b, &o, 8 << 20);
-    for (int i = 0; i < count; i++) assert_int_equal(batch_builder_add(&b, ts + i, key, key ? strlen(key) : 0, value, size), 0);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(batch_builder_add(&b, ts + i, key, key ? strlen(key) : 0, value, size), 0);
     assert_int_equal(batch_builder_finish(&b, codec, &bytes, n), 0);
     bytes = arena_memdup(&arena, bytes, *n);
     batch_builder_free(&b);
@@ -46,16 +51,27 @@ static uint8_t *make(enum compression how, int count, int64_t ts, const char *ke
 }
 
 static void sum(uint8_t *b) {
-    put_u32(b + BATCH_AT_CRC, crc32c(0, b + BATCH_AT_ATTRIBUTES, (size_t)batch_size(b) - BATCH_AT_ATTRIBUTES));
+    put_u32(b + BATCH_AT_CRC,
+            crc32c(0, b + BATCH_AT_ATTRIBUTES, (size_t)batch_size(b) - BATCH_AT_ATTRIBUTES));
 }
 
 static struct validation check(uint8_t *b, size_t n, enum append_fault expect) {
-    struct validation v = {.bytes = b, .len = n, .rules = &rules, .partition = "t-0", .leader_epoch = 7, .offset = 500, .now_ms = now, .arena = &arena, .codec = codec};
+    struct validation v = {.bytes = b,
+                           .len = n,
+                           .rules = &rules,
+                           .partition = "t-0",
+                           .leader_epoch = 7,
+                           .offset = 500,
+                           .now_ms = now,
+                           .arena = &arena,
+                           .codec = codec};
     int err = record_validate(&v);
     assert_int_equal(v.fault, expect);
     assert_int_equal(err, expect ? OE_INVALID : 0);
-    if (expect) assert_non_null(v.message);
-    else assert_int_equal(batch_check(v.bytes, v.len), 0);
+    if (expect)
+        assert_non_null(v.message);
+    else
+        assert_int_equal(batch_check(v.bytes, v.len), 0);
     return v;
 }
 

@@ -1,4 +1,5 @@
-/* storage/ on the real file system, in a directory of its own: append, read, roll, look up, retain, truncate, restart. */
+/* storage/ on the real file system, in a directory of its own: append, read, roll, look up, retain, truncate,
+ * restart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,29 +60,35 @@ static int teardown(void **state) {
 }
 
 static void restart(struct env *e, bool clean) {
-    if (clean) assert_int_equal(logdir_close(e->d, now), 0);
-    else logdir_abandon(e->d);
+    if (clean)
+        assert_int_equal(logdir_close(e->d, now), 0);
+    else
+        logdir_abandon(e->d);
     open_dir(e);
     assert_non_null(e->l);
     assert_int_equal(logdir_was_clean(e->d), clean);
 }
 
 /* A batch of count records of `size` bytes each. */
-static uint8_t *make(struct env *e, const struct batch_options *o, int count, size_t size, int64_t timestamp, size_t *n) {
+static uint8_t *make(struct env *e, const struct batch_options *o, int count, size_t size, int64_t timestamp,
+                     size_t *n) {
     struct batch_builder b;
     uint8_t *bytes, *copy;
     char value[70000];
     memset(value, 'v', sizeof value);
     batch_builder_init(&b, o, 16 << 20);
-    for (int i = 0; i < count; i++) assert_int_equal(batch_builder_add(&b, timestamp + i, "k", 1, value, size), 0);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(batch_builder_add(&b, timestamp + i, "k", 1, value, size), 0);
     assert_int_equal(batch_builder_finish(&b, e->codec, &bytes, n), 0);
     copy = arena_memdup(&e->arena, bytes, *n);
     batch_builder_free(&b);
     return copy;
 }
 
-static struct log_append_result put(struct env *e, const struct batch_options *o, int count, size_t size, int64_t ts, int expect) {
-    struct log_append_args a = {.leader_epoch = 3, .origin = APPEND_CLIENT, .now_ms = now, .arena = &e->arena, .codec = e->codec};
+static struct log_append_result put(struct env *e, const struct batch_options *o, int count, size_t size,
+                                    int64_t ts, int expect) {
+    struct log_append_args a = {
+        .leader_epoch = 3, .origin = APPEND_CLIENT, .now_ms = now, .arena = &e->arena, .codec = e->codec};
     struct log_append_result r;
     if (o->control) a.origin = APPEND_COORDINATOR;
     a.bytes = make(e, o, count, size, ts, &a.len);
@@ -96,7 +103,8 @@ static void fill(struct env *e, int batches, int count, size_t size) {
     log_set_high_watermark(e->l, log_end_offset(e->l));
 }
 
-/* Reads everything from `from` and checks that offsets follow each other; returns how many records there were. */
+/* Reads everything from `from` and checks that offsets follow each other; returns how many records there
+ * were. */
 static int64_t read_all(struct env *e, int64_t from) {
     int64_t at = from, end = log_end_offset(e->l);
     while (at < end) {
@@ -347,10 +355,10 @@ static void transactions(void **state) {
     o.producer_epoch = 0;
     o.base_sequence = 0;
     o.transactional = true;
-    fill(e, 1, 3, 10);            /* 0..2 */
-    put(e, &o, 5, 10, now, 0);    /* 3..7, open */
+    fill(e, 1, 3, 10);         /* 0..2 */
+    put(e, &o, 5, 10, now, 0); /* 3..7, open */
     o.producer_id = 6;
-    put(e, &o, 5, 10, now, 0);    /* 8..12, open */
+    put(e, &o, 5, 10, now, 0); /* 8..12, open */
     assert_int_equal(log_write_queue(e->l, now), 0);
     log_set_high_watermark(e->l, 13);
     assert_int_equal(log_last_stable_offset(e->l), 3);
