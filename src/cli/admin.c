@@ -31,13 +31,16 @@ void admin_end(struct admin *a) {
     arena_free(&a->arena);
 }
 
-int admin_call(struct admin *a, const struct client_call *call) {
-    int err = client_do(a->client, call);
+int admin_done(struct admin *a, int err) {
     if (!err) return 0;
     const char *hint = err == OE_CLOSED || err == OE_TIMEOUT || err == OE_NOTFOUND
                            ? "; is the broker up, and is -b HOST:PORT right?"
                            : "";
     return cli_fail("%s%s", client_why(a->client), hint);
+}
+
+int admin_call(struct admin *a, const struct client_call *call) {
+    return admin_done(a, client_do(a->client, call));
 }
 
 int admin_ask(struct admin *a, int16_t key, const void *request, void *response) {

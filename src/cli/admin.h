@@ -21,6 +21,8 @@ int admin_begin(struct cli *c, struct admin *a);
 void admin_end(struct admin *a);
 /* client_do; on failure one line and CLI_FAILED. */
 int admin_call(struct admin *a, const struct client_call *call);
+/* The result of client_do or client_nodes as an exit status: 0, or CLI_FAILED after one line. */
+int admin_done(struct admin *a, int err);
 /* A call without a common error code, to any node. */
 int admin_ask(struct admin *a, int16_t key, const void *request, void *response);
 

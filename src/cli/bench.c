@@ -344,8 +344,8 @@ static int begin(struct bench *b, struct cli *c, struct admin *a, int64_t count)
     if (status) return status;
     const int32_t *nodes;
     int n;
-    if (client_nodes(a->client, &nodes, &n))
-        return cli_fail("%s; is the broker up, and is -b HOST:PORT right?", client_why(a->client));
+    status = admin_done(a, client_nodes(a->client, &nodes, &n));
+    if (status) return status;
     struct random r;
     random_seed(&r, 1);
     b->pool = xmalloc(2 * RANDOM_POOL);

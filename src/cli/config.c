@@ -73,14 +73,14 @@ static int32_t node_of(enum config_type type, struct kstr name) {
     return id;
 }
 
-int config_ask(struct admin *a, enum config_type type, const struct kstr *names, int n, bool docs,
+int config_try(struct admin *a, enum config_type type, const struct kstr *names, int n, bool docs,
                struct describe_configs_response *r) {
     struct describe_configs_request q;
     describe_configs_request_init(&q);
     q.include_synonyms = docs;
     q.include_documentation = docs;
     q.resources = arena_calloc(&a->arena, (size_t)n + 1, sizeof *q.resources);
-    if (!q.resources) return cli_fail("too many resources");
+    if (!q.resources) return OE_LIMIT;
     for (int i = 0; i < n; i++) {
         describe_configs_request_describe_configs_resource_init(&q.resources[i]);
         q.resources[i].resource_type = (int8_t)type;
@@ -89,12 +89,17 @@ int config_ask(struct admin *a, enum config_type type, const struct kstr *names,
     }
     q.resources_n = n;
     int32_t node = n == 1 ? node_of(type, names[0]) : -1;
-    return admin_call(a, &(struct client_call){.key = API_DESCRIBE_CONFIGS,
-                                               .target = node >= 0 ? CLIENT_NODE : CLIENT_ANY,
-                                               .node = node,
-                                               .request = &q,
-                                               .response = r,
-                                               .arena = &a->arena});
+    return client_do(a->client, &(struct client_call){.key = API_DESCRIBE_CONFIGS,
+                                                      .target = node >= 0 ? CLIENT_NODE : CLIENT_ANY,
+                                                      .node = node,
+                                                      .request = &q,
+                                                      .response = r,
+                                                      .arena = &a->arena});
+}
+
+int config_ask(struct admin *a, enum config_type type, const struct kstr *names, int n, bool docs,
+               struct describe_configs_response *r) {
+    return admin_done(a, config_try(a, type, names, n, docs, r));
 }
 
 static int compare_rows(const void *x, const void *y) {
@@ -139,6 +144,23 @@ static void add_value(struct table *t,
         table_adds(t, k->value);
 }
 
+/* Brokers write HTML: without its tags it reads well enough. */
+static void print_documentation(struct kstr text) {
+    if (text.len <= 0) return;
+    fputs("    ", stdout);
+    for (int32_t i = 0; i < text.len; i++) {
+        const char *end = text.s[i] == '<' && i + 1 < text.len &&
+                                  (text.s[i + 1] == '/' || (text.s[i + 1] >= 'a' && text.s[i + 1] <= 'z'))
+                              ? memchr(text.s + i, '>', (size_t)(text.len - i))
+                              : NULL;
+        if (end)
+            i = (int32_t)(end - text.s);
+        else
+            putchar(text.s[i] == '\n' ? ' ' : text.s[i]);
+    }
+    putchar('\n');
+}
+
 static void rows_text(const struct describe_configs_response_describe_configs_result *r, bool all,
                       bool docs) {
     static const char *const headings[] = {"NAME", "VALUE", "SOURCE", "TYPE"};
@@ -154,7 +176,7 @@ static void rows_text(const struct describe_configs_response_describe_configs_re
                    k->value.len < 0 ? 0 : k->value.len, k->value.s ? k->value.s : "",
                    value_type_name(k->config_type), config_source_name(k->config_source),
                    k->read_only ? ", needs a restart" : "");
-            if (k->documentation.len > 0) printf("    %.*s\n", k->documentation.len, k->documentation.s);
+            print_documentation(k->documentation);
             continue;
         }
         table_adds(&t, k->name);

@@ -19,7 +19,10 @@ int config_split(const char *text, struct kstr *name, struct kstr *value);
 /* Is it the resource's own, not a default? (DescribeConfigs' source) */
 bool config_is_own(int8_t source);
 const char *config_source_name(int8_t source);
-/* The configurations of n resources of one type. 0 or an exit status. */
+/* The configurations of n resources of one type. config_try: 0 or as client_do; config_ask: 0 or an exit
+ * status. */
+int config_try(struct admin *a, enum config_type type, const struct kstr *names, int n, bool docs,
+               struct describe_configs_response *r);
 int config_ask(struct admin *a, enum config_type type, const struct kstr *names, int n, bool docs,
                struct describe_configs_response *r);
 /* Sets what the option `set` of the command line says (name=value) and removes what `unset` says;

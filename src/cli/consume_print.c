@@ -17,23 +17,46 @@ static void add_bytes(struct strbuf *out, const char *name, const void *bytes, s
     }
 }
 
+static void add_header_value(struct strbuf *out, const void *value, size_t n) {
+    if (!value) {
+        strbuf_adds(out, "null");
+    } else if (utf8_is_valid(value, n)) {
+        strbuf_add_json(out, value, n);
+    } else {
+        strbuf_adds(out, "{\"base64\":\"");
+        base64_add(out, value, n);
+        strbuf_adds(out, "\"}");
+    }
+}
+
+/* Does a name come twice? Then an object cannot hold them. */
+static bool names_repeat(rd_kafka_headers_t *h) {
+    const char *a, *b;
+    const void *value;
+    size_t n;
+    for (size_t i = 1; !rd_kafka_header_get_all(h, i, &a, &value, &n); i++)
+        for (size_t k = 0; k < i; k++)
+            if (!rd_kafka_header_get_all(h, k, &b, &value, &n) && !strcmp(a, b)) return true;
+    return false;
+}
+
+/* {"name":value,…}, or [["name",value],…] when a name comes twice. */
 static void add_headers(struct strbuf *out, const rd_kafka_message_t *m) {
-    rd_kafka_headers_t *h;
+    rd_kafka_headers_t *h = NULL;
     const char *name;
     const void *value;
     size_t n;
-    strbuf_adds(out, ",\"headers\":{");
-    if (!rd_kafka_message_headers(m, &h))
-        for (size_t i = 0; !rd_kafka_header_get_all(h, i, &name, &value, &n); i++) {
-            if (i) strbuf_adds(out, ",");
-            strbuf_add_json(out, name, strlen(name));
-            strbuf_adds(out, ":");
-            if (value)
-                strbuf_add_json(out, value, n);
-            else
-                strbuf_adds(out, "null");
-        }
-    strbuf_adds(out, "}");
+    bool pairs = !rd_kafka_message_headers(m, &h) && names_repeat(h);
+    strbuf_adds(out, pairs ? ",\"headers\":[" : ",\"headers\":{");
+    for (size_t i = 0; h && !rd_kafka_header_get_all(h, i, &name, &value, &n); i++) {
+        if (i) strbuf_adds(out, ",");
+        if (pairs) strbuf_adds(out, "[");
+        strbuf_add_json(out, name, strlen(name));
+        strbuf_adds(out, pairs ? "," : ":");
+        add_header_value(out, value, n);
+        if (pairs) strbuf_adds(out, "]");
+    }
+    strbuf_adds(out, pairs ? "]" : "}");
 }
 
 static void add_json(struct strbuf *out, const rd_kafka_message_t *m) {

@@ -32,17 +32,17 @@ static int ask_list(struct admin *a, struct list_groups_response_listed_group **
     *v = NULL;
     *n = 0;
     list_groups_request_init(&q);
-    if (client_nodes(a->client, &nodes, &count))
-        return cli_fail("%s; is the broker up, and is -b HOST:PORT right?", client_why(a->client));
+    int status = admin_done(a, client_nodes(a->client, &nodes, &count));
+    if (status) return status;
     int32_t *ids = arena_memdup(&a->arena, nodes, (size_t)count * sizeof *nodes);
     for (int i = 0; i < count; i++) {
-        int status = admin_call(a, &(struct client_call){.key = API_LIST_GROUPS,
-                                                         .target = CLIENT_NODE,
-                                                         .node = ids[i],
-                                                         .request = &q,
-                                                         .response = &r,
-                                                         .arena = &a->arena,
-                                                         .error = list_code});
+        status = admin_call(a, &(struct client_call){.key = API_LIST_GROUPS,
+                                                     .target = CLIENT_NODE,
+                                                     .node = ids[i],
+                                                     .request = &q,
+                                                     .response = &r,
+                                                     .arena = &a->arena,
+                                                     .error = list_code});
         if (status) return status;
         if (r.error_code) return admin_refused("group list", r.error_code, KSTR_NULL);
         struct list_groups_response_listed_group *more =

@@ -160,7 +160,7 @@ int group_ask(struct admin *a, const char *name, struct group_view *g, bool *mis
                                .error = consumer_code};
     int err = client_do(a->client, &call);
     if (err == OE_UNSUPPORTED) return ask_classic(a, name, g, missing);
-    if (err) return cli_fail("%s; is the broker up, and is -b HOST:PORT right?", client_why(a->client));
+    if (err) return admin_done(a, err);
     if (r.groups_n != 1) return cli_fail("%s: the broker's answer does not name the group", name);
     int16_t code = r.groups[0].error_code;
     if (code == KERR_GROUP_ID_NOT_FOUND || code == KERR_UNSUPPORTED_VERSION)

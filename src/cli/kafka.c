@@ -36,8 +36,7 @@ int kafka_check(struct cli *c) {
     for (int at = 0; (option = cli_next(c, "client-option", &at));)
         if (!strncmp(option, "security.protocol=", 18)) return 0;
     status = admin_begin(c, &a);
-    if (!status && client_nodes(a.client, &nodes, &n))
-        status = cli_fail("%s; is the broker up, and is -b HOST:PORT right?", client_why(a.client));
+    if (!status) status = admin_done(&a, client_nodes(a.client, &nodes, &n));
     admin_end(&a);
     return status;
 }

@@ -30,11 +30,12 @@ enum log_decode log_decode_of(const char *path) {
 }
 
 static bool decode_metadata(const struct record *r, struct strbuf *out) {
+    if (!r->value) return false;
     const uint8_t *p = r->value, *end = p + r->value_len;
     uint32_t frame, type, version;
     char name[NAME_MAX_LEN];
     int n;
-    if (!p || !(n = get_uvarint(p, end, &frame)) || frame != 1) return false;
+    if (!(n = get_uvarint(p, end, &frame)) || frame != 1) return false;
     p += n;
     if (!(n = get_uvarint(p, end, &type)) || type > INT16_MAX) return false;
     p += n;

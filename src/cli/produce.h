@@ -11,6 +11,7 @@ struct produce_header {
     const char *name;
     const void *value; /* NULL: null */
     size_t name_len, value_len;
+    long at; /* while a line is parsed: where the value is in `bytes`; -1: it is not */
 };
 
 /* One record to send. Pointers borrow from the line, or from the record's own memory. */
@@ -33,8 +34,9 @@ void produce_record_free(struct produce_record *r);
 void produce_split(struct produce_record *r, const char *line, size_t n, const char *delimiter,
                    size_t delimiter_len);
 /* {"key":…, "value":…, "headers":{…}, "partition":n, "timestamp":ms}; as `ottla consume -f json` prints it:
- * other names are ignored; keyBase64 and valueBase64 for bytes that are not text. A value that is not a
- * string is sent as JSON. 0 or OE_MALFORMED with `why`. */
+ * other names are ignored; keyBase64 and valueBase64 for bytes that are not text. headers may also be [[name,
+ * value], …]; a header's value may be {"base64":…}. A value that is not a string is sent as JSON. 0 or
+ * OE_MALFORMED with `why`. */
 int produce_parse_json(struct produce_record *r, const char *line, size_t n, char why[200]);
 
 extern const struct cli_command cli_produce_command;

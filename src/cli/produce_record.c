@@ -41,8 +41,7 @@ void produce_split(struct produce_record *r, const char *line, size_t n, const c
 
 /* The bytes of a field: a string as it is, null, or anything else as JSON. base64: of the field with that
  * suffix. The offset in r->bytes is kept in *at because the buffer may still move. */
-static int take(struct produce_record *r, json_t *v, bool base64, const void **bytes, size_t *n,
-                ssize_t *at) {
+static int take(struct produce_record *r, json_t *v, bool base64, const void **bytes, size_t *n, long *at) {
     *at = -1;
     if (json_is_null(v)) return 0;
     if (json_is_string(v) && !base64) {
@@ -50,7 +49,7 @@ static int take(struct produce_record *r, json_t *v, bool base64, const void **b
         *n = json_string_length(v);
         return 0;
     }
-    *at = (ssize_t)r->bytes.len;
+    *at = (long)r->bytes.len;
     if (base64) {
         if (!json_is_string(v) || base64_decode(json_string_value(v), json_string_length(v), &r->bytes))
             return OE_MALFORMED;
@@ -64,19 +63,33 @@ static int take(struct produce_record *r, json_t *v, bool base64, const void **b
     return 0;
 }
 
+static int take_header(struct produce_record *r, const char *name, size_t name_len, json_t *v) {
+    json_t *base64 = json_is_object(v) && json_object_size(v) == 1 ? json_object_get(v, "base64") : NULL;
+    if (r->headers_n == PRODUCE_HEADERS_MAX || (!base64 && !json_is_string(v) && !json_is_null(v)))
+        return OE_MALFORMED;
+    struct produce_header *h = &r->headers[r->headers_n++];
+    *h = (struct produce_header){.name = name, .name_len = name_len};
+    return take(r, base64 ? base64 : v, base64 != NULL, &h->value, &h->value_len, &h->at);
+}
+
 static int take_headers(struct produce_record *r, json_t *headers) {
     const char *name;
     json_t *v;
-    if (!json_is_object(headers)) return OE_MALFORMED;
-    json_object_foreach(headers, name, v) {
-        if (r->headers_n == PRODUCE_HEADERS_MAX || (!json_is_string(v) && !json_is_null(v)))
-            return OE_MALFORMED;
-        r->headers[r->headers_n++] = (struct produce_header){.name = name,
-                                                             .name_len = strlen(name),
-                                                             .value = json_string_value(v),
-                                                             .value_len = json_string_length(v)};
+    size_t i;
+    int err = 0;
+    if (json_is_object(headers)) {
+        json_object_foreach(headers, name, v) {
+            if (!err) err = take_header(r, name, strlen(name), v);
+        }
+        return err;
     }
-    return 0;
+    if (!json_is_array(headers)) return OE_MALFORMED;
+    json_array_foreach(headers, i, v) {
+        json_t *key = json_array_get(v, 0), *value = json_array_get(v, 1);
+        if (!json_is_string(key) || !value || json_array_size(v) != 2) return OE_MALFORMED;
+        if (!err) err = take_header(r, json_string_value(key), json_string_length(key), value);
+    }
+    return err;
 }
 
 static int take_field(struct produce_record *r, const char *name, json_t *v, ssize_t *key_at,
@@ -102,7 +115,7 @@ int produce_parse_json(struct produce_record *r, const char *line, size_t n, cha
     json_error_t error;
     const char *name;
     json_t *v, *top = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    ssize_t key_at = -1, value_at = -1;
+    long key_at = -1, value_at = -1;
     r->json = top;
     if (!top || !json_is_object(top)) {
         snprintf(why, 200, "%s", top ? "it must be an object: {\"key\": …, \"value\": …}" : error.text);
@@ -115,5 +128,7 @@ int produce_parse_json(struct produce_record *r, const char *line, size_t n, cha
     }
     if (key_at >= 0) r->key = strbuf_str(&r->bytes) + key_at;
     if (value_at >= 0) r->value = strbuf_str(&r->bytes) + value_at;
+    for (int i = 0; i < r->headers_n; i++)
+        if (r->headers[i].at >= 0) r->headers[i].value = strbuf_str(&r->bytes) + r->headers[i].at;
     return 0;
 }

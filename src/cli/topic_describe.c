@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "api/describe_log_dirs.h"
-#include "base/hashmap.h"
 #include "base/kerr.h"
 #include "cli/config.h"
 #include "cli/offsets.h"
@@ -106,7 +105,10 @@ static int ask_sizes(struct view *v) {
 static int ask_configs(struct view *v) {
     struct kstr *names = arena_calloc(&v->a->arena, (size_t)v->meta.topics_n + 1, sizeof *names);
     for (int32_t t = 0; t < v->meta.topics_n; t++) names[t] = v->meta.topics[t].name;
-    return config_ask(v->a, CONFIG_TOPIC, names, v->meta.topics_n, false, &v->configs);
+    int err = config_try(v->a, CONFIG_TOPIC, names, v->meta.topics_n, false, &v->configs);
+    if (err != OE_UNSUPPORTED) return admin_done(v->a, err);
+    v->configs.results_n = 0; /* shown without */
+    return 0;
 }
 
 /* Drops topics that were not asked for, complains about those that do not exist, and sorts. */

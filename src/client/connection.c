@@ -211,6 +211,7 @@ static int negotiate(struct client_connection *c, int64_t deadline_ms) {
     int err;
     arena_init(&a, 1 << 20);
     api_versions_request_init(&request);
+    api_versions_response_init(&response);
     request.client_software_name = KSTR("ottla");
     request.client_software_version = KSTR(OTTLA_VERSION);
     for (;;) {

@@ -113,7 +113,7 @@ def json_round_trip():
     source, target = unique("cli-json"), unique("cli-json")
     ottla("topic", "create", source, target, "-p", "1")
     lines = [{"key": "k", "value": {"a": [1, None]}, "headers": {"h": "v", "n": None}, "timestamp": 1700000000000},
-             {"key": None, "valueBase64": "AAEC/w=="}, {"key": "gone", "value": None}]
+             {"key": None, "valueBase64": "AAEC/w==", "headers": [["a", "1"], ["a", {"base64": "/w=="}]]}, {"key": "gone", "value": None}]
     produce(source, [json.dumps(line) for line in lines], "-f", "json")
     first = ottla("consume", source, "-e", "-f", "json")
     equal(json.loads(first.splitlines()[0])["value"], '{"a":[1,null]}', "a value that was an object")
@@ -273,7 +273,7 @@ def dump_and_verify():
     topic, env = unique("cli-dump"), {"OTTLA_BOOTSTRAP": os.environ["REFERENCE"]}
     ottla_at = [os.environ["OTTLA"]]
     run([*ottla_at, "topic", "create", topic], env=env)
-    run([*ottla_at, "produce", topic, "-z", "zstd"], stdin=b"one\ntwo\n", env=env)
+    run([*ottla_at, "produce", topic, "-z", "zstd"], stdin=b"one\n" + b"two\n" * 50, env=env)
     run([*ottla_at, "consume", topic, "-e", "-g", topic], env=env)
     said = ottla("log", "verify", folder)
     check(": 0 problems" in said, said)

@@ -58,6 +58,13 @@ static void json_lines(void **state) {
     same(r.key, r.key_len, "5");
     assert_int_equal(r.value_len, 3);
     assert_memory_equal(r.value, "\0\1\377", 3);
+    assert_int_equal(
+        json(&r, "{\"headers\":[[\"a\",\"1\"],[\"a\",{\"base64\":\"/w==\"}],[\"b\",null]],\"value\":[0.1]}"),
+        0);
+    assert_int_equal(r.headers_n, 3);
+    same(r.headers[1].name, r.headers[1].name_len, "a");
+    same(r.headers[1].value, r.headers[1].value_len, "\377");
+    assert_null(r.headers[2].value);
     assert_int_equal(json(&r, "{\"key\":null}"), 0);
     assert_null(r.key);
     assert_null(r.value);
@@ -71,7 +78,8 @@ static void json_refused(void **state) {
                                         "[]",
                                         "{\"partition\":-2}",
                                         "{\"partition\":\"1\"}",
-                                        "{\"headers\":[]}",
+                                        "{\"headers\":[[\"a\"]]}",
+                                        "{\"headers\":{\"a\":{\"base64\":\"!\"}}}",
                                         "{\"headers\":{\"a\":1}}",
                                         "{\"valueBase64\":\"A\"}",
                                         "{\"valueBase64\":7}",
