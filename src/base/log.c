@@ -17,6 +17,8 @@ enum log_level log_get_level(void) {
     return (enum log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
+const char *log_level_name(enum log_level level) { return level_names[level]; }
+
 int log_level_parse(const char *name) {
     for (int i = 0; i <= LOG_FATAL; i++)
         if (!strcasecmp(name, level_names[i])) return i;

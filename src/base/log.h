@@ -17,7 +17,9 @@ struct log_site {
 
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-/* Returns the level of a name such as "INFO", or -1. */
+#define LOG_ROOT "root" /* the only logger there is, as BROKER_LOGGER resources name it */
+/* "INFO"; and the level of a name, or -1. */
+const char *log_level_name(enum log_level level);
 int log_level_parse(const char *name);
 void log_event(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void log_event_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...)

@@ -7,6 +7,7 @@
 #include "base/hashmap.h"
 #include "controller/state.h"
 #include "metadata/version.h"
+#include "metadata/topic_name.h"
 #include "records/metadata.h"
 
 #include <errno.h>

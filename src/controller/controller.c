@@ -5,7 +5,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "controller/state.h"
-#include "metadata/topic_name.h"
 #include "metadata/version.h"
 #include "records/metadata.h"
 
@@ -55,21 +54,6 @@ struct api_error api_error_printf(struct arena *a, int16_t code, const char *for
     va_end(again);
     va_end(args);
     return text ? (struct api_error){code, text} : api_error_of(KERR_UNKNOWN_SERVER_ERROR);
-}
-
-const char *topic_name_problem(struct kstr name, struct arena *a) {
-    static const char start[] = "Topic name is invalid: ";
-    if (name.len <= 0) return "Topic name is invalid: the empty string is not allowed";
-    if (kstr_is(name, ".")) return "Topic name is invalid: '.' is not allowed";
-    if (kstr_is(name, "..")) return "Topic name is invalid: '..' is not allowed";
-    if (name.len > TOPIC_NAME_MAX)
-        return arena_printf(a, "%sthe length of '%.*s' is longer than the max allowed length %d", start,
-                            name.len, name.s, TOPIC_NAME_MAX);
-    if (!topic_name_valid(name.s, (size_t)name.len))
-        return arena_printf(
-            a, "%s'%.*s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
-            start, name.len, name.s);
-    return NULL;
 }
 
 const char *topic_config(const struct controller *c, const struct topic *t, const char *name) {

@@ -13,6 +13,7 @@
 #include "controller/placement.h"
 #include "controller/state.h"
 #include "metadata/version.h"
+#include "metadata/topic_name.h"
 #include "records/metadata.h"
 
 #include <stdlib.h>

@@ -38,9 +38,6 @@ struct uuid broker_default_dir(const struct image *i, int32_t id);
 /* 0, BROKER_ID_NOT_REGISTERED or STALE_BROKER_EPOCH. */
 int16_t broker_check_epoch(const struct image *i, int32_t id, int64_t epoch);
 
-/* Why a topic may not have this name, or NULL. In the arena or constant. */
-const char *topic_name_problem(struct kstr name, struct arena *a);
-
 /* A partition that is new, with these replicas (at least one of them active; the active ones are in sync).
  * Adds its record. */
 void new_partition_add(const struct image *i, const struct topic *t, int32_t index, const int32_t *replicas,

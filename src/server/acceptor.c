@@ -66,24 +66,27 @@ const char *acceptor_name(const struct acceptor *a) { return a->name; }
 int acceptors_connections(const struct acceptors *a) { return atomic_load(&a->connections); }
 
 /* max.connections.per.ip.overrides: "host:count,…" */
-static int limit_of(const struct node *n, const char *host) {
-    const char *p = config_string(n->config, CFG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
+static int limit_of(const struct config *config, const char *host) {
+    const char *p = config_string(config, CFG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
     size_t len = strlen(host);
     for (; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
         while (*p == ' ') p++;
         if (!strncmp(p, host, len) && p[len] == ':') return (int)strtol(p + len + 1, NULL, 10);
     }
-    return (int)config_int(n->config, CFG_MAX_CONNECTIONS_PER_IP);
+    return (int)config_int(config, CFG_MAX_CONNECTIONS_PER_IP);
 }
 
 /* Counts a connection in; false: there are too many. */
 static bool count_in(struct acceptors *a, const struct socket_peer *peer) {
     size_t len = strlen(peer->host);
-    if (atomic_load(&a->connections) >= config_int(a->node->config, CFG_MAX_CONNECTIONS)) {
+    struct config *config = node_config(a->node);
+    int64_t most = config_int(config, CFG_MAX_CONNECTIONS);
+    int limit = limit_of(config, peer->host);
+    config_unref(config);
+    if (atomic_load(&a->connections) >= most) {
         LOG_LIMITED(LOG_WARN, "server", "refused %s:%d: max.connections is reached", peer->host, peer->port);
         return false;
     }
-    int limit = limit_of(a->node, peer->host);
     pthread_mutex_lock(&a->lock);
     struct from_address *f = hashmap_get(&a->by_host, peer->host, len);
     if (!f) {

@@ -2,6 +2,7 @@
 #ifndef OTTLA_SERVER_API_HEADERS_H
 #define OTTLA_SERVER_API_HEADERS_H
 
+#include "api/alter_configs.h"
 #include "api/api_versions.h"
 #include "api/create_partitions.h"
 #include "api/create_topics.h"
@@ -9,6 +10,7 @@
 #include "api/delete_records.h"
 #include "api/delete_topics.h"
 #include "api/describe_cluster.h"
+#include "api/describe_configs.h"
 #include "api/describe_groups.h"
 #include "api/describe_log_dirs.h"
 #include "api/describe_quorum.h"
@@ -16,9 +18,11 @@
 #include "api/fetch.h"
 #include "api/find_coordinator.h"
 #include "api/heartbeat.h"
+#include "api/incremental_alter_configs.h"
 #include "api/init_producer_id.h"
 #include "api/join_group.h"
 #include "api/leave_group.h"
+#include "api/list_config_resources.h"
 #include "api/list_groups.h"
 #include "api/list_offsets.h"
 #include "api/metadata.h"

@@ -1,22 +1,21 @@
 /* Reference: ControllerConfigurationValidator, KafkaConfigSchema. */
 #include "server/config_hooks.h"
 
-#include <stdlib.h>
-#include <string.h>
-
+#include "base/arena.h"
+#include "base/err.h"
 #include "base/kerr.h"
-#include "base/mem.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "config/describe.h"
+#include "config/group_config.h"
 #include "config/topic_config.h"
+#include "server/dynamic_config.h"
 #include "server/node.h"
 
 enum { TEXT_MAX = 64 << 10 };
 
-static struct config_pair *to_pairs(const struct config_entry *entries, int32_t n) {
-    struct config_pair *pairs = xcalloc((size_t)n, sizeof *pairs);
-    for (int32_t i = 0; i < n; i++) pairs[i] = (struct config_pair){entries[i].name, entries[i].value};
-    return pairs;
+static struct config_pair *to_pairs(const struct config_entry *entries, int32_t n, struct arena *a) {
+    return config_set_pairs(&(struct config_set){.entries = entries, .n = n}, a, &(int32_t){0});
 }
 
 static const struct config_def *def_of(enum config_resource type, const char *name) {
@@ -24,44 +23,37 @@ static const struct config_def *def_of(enum config_resource type, const char *na
     switch (type) {
     case CONFIG_TOPIC: return (id = topic_config_find(name)) < 0 ? NULL : topic_config_def((enum tcfg_id)id);
     case CONFIG_GROUP: return (id = group_config_find(name)) < 0 ? NULL : group_config_def((enum gcfg_id)id);
-    case CONFIG_CLIENT_METRICS: return (id = client_metrics_find(name)) < 0 ? NULL : client_metrics_def((enum mcfg_id)id);
+    case CONFIG_CLIENT_METRICS:
+        return (id = client_metrics_find(name)) < 0 ? NULL : client_metrics_def((enum mcfg_id)id);
     case CONFIG_BROKER: return (id = config_find(name)) < 0 ? NULL : config_def((enum cfg_id)id);
     case CONFIG_BROKER_LOGGER: return NULL;
     }
     return NULL;
 }
 
-/* Groups and client metrics: each key known, each value of its type and range. */
-static int check_each(enum config_resource type, const struct config_entry *entries, int32_t n, struct arena *a,
-                      struct strbuf *error) {
-    for (int32_t i = 0; i < n; i++) {
-        const struct config_def *def = def_of(type, entries[i].name);
-        struct config_value v;
-        if (!def) {
-            strbuf_addf(error, type == CONFIG_GROUP ? "Unknown group config name: %s" : "Unknown client metrics configuration: %s",
-                        entries[i].name);
-            return -1;
-        }
-        if (config_value_parse(def, entries[i].value, a, &v, error)) return -1;
+static int16_t validate(void *ctx, enum config_resource type, const char *resource,
+                        const struct config_entry *entries, int32_t n, const struct config_set *before,
+                        struct arena *a, const char **message) {
+    int32_t old_n = 0, err = 0;
+    struct config_pair *pairs = to_pairs(entries, n, a), *old = config_set_pairs(before, a, &old_n);
+    if (!pairs || !old) return KERR_UNKNOWN_SERVER_ERROR;
+    if (type == CONFIG_CLIENT_METRICS && !*resource) {
+        *message = "Subscription name can't be empty";
+        return KERR_INVALID_REQUEST;
     }
-    return 0;
-}
-
-static int16_t validate(void *ctx, enum config_resource type, const char *resource, const struct config_entry *entries, int32_t n,
-                        const struct config_set *before, struct arena *a, const char **message) {
-    struct node *node = ctx;
+    struct config *config = node_config(ctx);
     struct strbuf error;
-    int err = 0;
     strbuf_init(&error, TEXT_MAX);
-    if (type == CONFIG_TOPIC) {
-        struct config_pair *now = to_pairs(entries, n), *old = to_pairs(before ? before->entries : NULL, before ? before->n : 0);
-        err = topic_config_validate(node->config, now, n, old, before ? before->n : 0, &error);
-        free(now);
-        free(old);
-    } else if (type == CONFIG_GROUP || type == CONFIG_CLIENT_METRICS) err = check_each(type, entries, n, a, &error);
+    if (type == CONFIG_TOPIC)
+        err = topic_config_validate(config, pairs, n, old, old_n, &error);
+    else if (type == CONFIG_GROUP)
+        err = group_config_validate(config, pairs, n, &error);
+    else if (type == CONFIG_CLIENT_METRICS)
+        err = client_metrics_validate(pairs, n, &error);
     if (err) *message = arena_strndup(a, strbuf_str(&error), error.len);
     strbuf_free(&error);
-    return err ? KERR_INVALID_CONFIG : KERR_NONE;
+    config_unref(config);
+    return !err ? KERR_NONE : err == OE_MALFORMED ? KERR_INVALID_REQUEST : KERR_INVALID_CONFIG;
 }
 
 static bool is_list(void *ctx, enum config_resource type, const char *name) {
@@ -74,39 +66,27 @@ static const char *default_value(void *ctx, enum config_resource type, const cha
     return def ? def->fallback : NULL;
 }
 
-static const struct config_entry *find_entry(const struct config_entry *entries, int32_t n, const char *name) {
-    for (int32_t i = 0; i < n; i++)
-        if (!strcmp(entries[i].name, name)) return &entries[i];
-    return NULL;
-}
-
-/* Where the value of a key that the topic does not set comes from. */
-static int8_t default_source(const struct config *c, const struct config_def *def) {
-    for (enum config_source s = SOURCE_BROKER; s <= SOURCE_STATIC; s++)
-        for (int32_t i = 0; i < def->same_n; i++)
-            if (config_layer_get(config_layer(c, s), config_def(def->same[i].id)->name)) return (int8_t)s;
-    return SOURCE_DEFAULT;
-}
-
-static int32_t topic_rows(void *ctx, const struct image *image, const struct config_entry *overrides, int32_t n, struct arena *a,
-                          struct topic_config_row **rows) {
-    struct node *node = ctx;
-    int32_t count = 0;
-    *rows = arena_calloc(a, TCFG_COUNT, sizeof **rows);
-    for (int id = 0; *rows && id < TCFG_COUNT; id++) {
-        const struct config_def *def = topic_config_def((enum tcfg_id)id);
-        const struct config_entry *set = find_entry(overrides, n, def->name);
-        if (def->internal && !set) continue;
-        struct topic_config_row *row = &(*rows)[count++];
-        *row = (struct topic_config_row){.name = def->name, .sensitive = config_sensitive(def)};
-        row->source = set ? SOURCE_TOPIC : default_source(node->config, def);
-        struct config_value v = topic_config_default(node->config, (enum tcfg_id)id, a);
-        row->value = row->sensitive ? NULL : set ? set->value : config_value_text(def, &v, a);
-    }
-    return count;
+static int32_t topic_rows(void *ctx, const struct image *image, const struct config_entry *overrides,
+                          int32_t n, struct arena *a, struct topic_config_row **rows) {
+    struct config *config = node_config(ctx);
+    const struct config_pair *pairs = to_pairs(overrides, n, a);
+    struct config_rows all = {0};
+    int err = pairs ? config_describe_new_topic(config, pairs, n, a, &all) : OE_LIMIT;
+    config_unref(config);
+    *rows = err ? NULL : arena_calloc(a, (size_t)all.n, sizeof **rows);
+    for (int32_t i = 0; *rows && i < all.n; i++)
+        (*rows)[i] = (struct topic_config_row){.name = all.rows[i].name,
+                                               .value = all.rows[i].value,
+                                               .read_only = all.rows[i].read_only,
+                                               .sensitive = all.rows[i].sensitive,
+                                               .source = (int8_t)all.rows[i].source};
+    return *rows ? all.n : 0;
 }
 
 struct controller_hooks config_hooks(struct node *n) {
-    return (struct controller_hooks){
-        .ctx = n, .validate = validate, .is_list = is_list, .default_value = default_value, .topic_rows = topic_rows};
+    return (struct controller_hooks){.ctx = n,
+                                     .validate = validate,
+                                     .is_list = is_list,
+                                     .default_value = default_value,
+                                     .topic_rows = topic_rows};
 }

@@ -6,7 +6,8 @@
  *   5. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
  * The stop goes backwards.
  *
- * Publishing (control thread): replicas first, then the image, so that a partition that a client can see can be written. */
+ * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image, so that a
+ * partition that a client can see can be written. */
 #include "server/node.h"
 
 #include <stdatomic.h>
@@ -34,6 +35,7 @@
 #include "server/acceptor.h"
 #include "server/control.h"
 #include "server/coordinators.h"
+#include "server/dynamic_config.h"
 #include "server/fetch_session.h"
 #include "server/housekeeping.h"
 #include "server/net.h"
@@ -63,14 +65,21 @@ void node_set_image(struct node *n, struct image *image) {
     image_unref(before);
 }
 
-void node_publish(struct node *n, const struct image_delta *delta) {
-    if (n->replicas) {
-        replicas_apply(n->replicas, delta);
-        for (int32_t i = 0; i < delta->configs_n; i++) {
-            const struct config_change *c = &delta->configs[i];
-            if (c->type == CONFIG_TOPIC) replicas_reconfigure(n->replicas, delta->after, c->resource);
-        }
+static void publish_to_replicas(struct node *n, const struct image_delta *delta, bool new_defaults) {
+    replicas_apply(n->replicas, delta);
+    if (new_defaults) {
+        replicas_reconfigure(n->replicas, delta->after, NULL);
+        return;
     }
+    for (int32_t i = 0; i < delta->configs_n; i++) {
+        const struct config_change *c = &delta->configs[i];
+        if (c->type == CONFIG_TOPIC) replicas_reconfigure(n->replicas, delta->after, c->resource);
+    }
+}
+
+void node_publish(struct node *n, const struct image_delta *delta) {
+    bool new_defaults = dynamic_config_apply(n, delta);
+    if (n->replicas) publish_to_replicas(n, delta, new_defaults);
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
@@ -120,7 +129,10 @@ static void delete_log(void *arg, struct log *log) {
 }
 
 static struct log_config *config_of(void *arg, const char *topic, const struct image *image) {
-    return topic_settings(((struct node *)arg)->config, image, topic);
+    struct config *config = node_config(arg);
+    struct log_config *settings = topic_settings(config, image, topic);
+    config_unref(config);
+    return settings;
 }
 
 /* A letter to each loop; the last one that is read calls `then` on the control thread. */
@@ -258,6 +270,7 @@ static int open_metadata(struct node *n, const struct config_node *c, struct str
     o.retention_ms = config_int(n->config, CFG_METADATA_MAX_RETENTION_MS);
     char *why = NULL;
     int err = control_open(n->control, &o, &why);
+    if (!err) dynamic_config_load(n, n->image);
     if (err) strbuf_addf(error, "the metadata log cannot be opened: %s", why ? why : oerr_text(err));
     free(why);
     return err;
@@ -396,6 +409,7 @@ static void free_parts(struct node *n, bool stopped) {
     free(n->directory_ids);
     free(n->default_settings);
     image_unref(n->image);
+    config_cell_free(&n->current);
     config_unref(n->config);
     pthread_mutex_destroy(&n->image_lock);
     free(n);
@@ -407,6 +421,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
     handlers_init();
     pthread_mutex_init(&n->image_lock, NULL);
     n->config = config;
+    config_cell_init(&n->current, config_ref(config));
     n->seed = clock_entropy();
     make_parts(n);
     if (open_all(n, error)) {

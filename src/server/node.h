@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "config/config.h"
 #include "metadata/image.h"
 
 struct acceptors;
-struct config;
 struct control;
 struct coordinators;
 struct fetch_sessions;
@@ -30,7 +30,8 @@ struct node_endpoint { /* an advertised listener, with the port that was bound *
 };
 
 struct node {
-    struct config *config; /* what the node was started with; dynamic values: node_config() */
+    struct config *config;      /* what the node was started with: for keys that cannot change at run time */
+    struct config_cell current; /* what is in force: node_config() */
     int32_t id;
     char cluster_id[128];
     uint64_t seed;
@@ -62,6 +63,9 @@ struct node {
 };
 
 struct strbuf;
+
+/* Any thread: the configuration that is in force, with a reference (config_unref). */
+static inline struct config *node_config(struct node *n) { return config_cell_get(&n->current); }
 
 /* Opens the directories, loads the metadata, listens, serves. NULL with one line in *error; nothing is left running then.
  * Takes over the caller's reference of config. */
