@@ -411,6 +411,110 @@ static void topic_deletion(void **state) {
     assert_int_equal(log_end_offset(l), 5);
 }
 
+/* ---- the rows of recover.c that need damage by hand ---- */
+
+static void shell(struct env *e, const char *what) {
+    char command[256];
+    snprintf(command, sizeof command, "cd %s/t-0 && %s", e->path, what);
+    assert_int_equal(system(command), 0);
+}
+
+/* Stops, damages, starts, and finds the records [start, end). */
+static void damage(struct env *e, bool clean, const char *what, int64_t start, int64_t end) {
+    if (clean)
+        assert_int_equal(logdir_close(e->d, now), 0);
+    else
+        logdir_abandon(e->d);
+    shell(e, what);
+    open_dir(e);
+    assert_int_equal(log_open(e->l, now), 0);
+    assert_int_equal(log_start_offset(e->l), start);
+    assert_int_equal(log_end_offset(e->l), end);
+    assert_int_equal(read_all(e, start), end - start);
+    fill(e, 1, 1, 10);
+    assert_int_equal(log_end_offset(e->l), end + 1);
+}
+
+static void row_4_index_missing_or_wrong(void **state) {
+    struct env *e = *state;
+    fill(e, 100, 1, 1000);
+    damage(e, true, "rm *.index", 0, 100);
+    damage(e, false, "rm *.timeindex", 0, 101);
+    damage(e, true, "printf xxx >> 00000000000000000000.index", 0, 102);
+    damage(e, false, "truncate -s 10485760 00000000000000000000.index", 0, 103); /* Kafka's zeros */
+    damage(e, true, "truncate -s 10485756 00000000000000000000.timeindex", 0, 104);
+}
+
+static void row_5_clean_but_torn(void **state) {
+    struct env *e = *state;
+    fill(e, 100, 1, 1000);
+    damage(e, true, "printf garbage >> 00000000000000000000.log", 0, 100);
+}
+
+static void row_7_and_13_no_segment(void **state) {
+    struct env *e = *state;
+    fill(e, 10, 1, 1000);
+    damage(e, true, "rm *.log && touch 00000000000000000007.index", 0, 0);
+    damage(e, true, "touch 00000000000000000007.index", 0, 1);
+    shell(e, "test ! -e 00000000000000000007.index");
+}
+
+static void row_8_end_below_start(void **state) {
+    struct env *e = *state;
+    fill(e, 100, 1, 1000);
+    assert_int_equal(log_delete_records(e->l, 50), 0);
+    damage(e, true, "truncate -s 10640 00000000000000000000.log && rm *.index *.timeindex", 50, 50);
+}
+
+static void row_9_epochs(void **state) {
+    struct env *e = *state;
+    fill(e, 10, 1, 1000);
+    damage(e, true, "echo nonsense > leader-epoch-checkpoint", 0, 10);
+    assert_int_equal(log_epoch_for_offset(e->l, 4), 3);
+}
+
+static void row_10_snapshots(void **state) {
+    struct env *e = *state;
+    struct batch_options o = BATCH_OPTIONS_NONE;
+    o.producer_id = 4;
+    o.producer_epoch = 0;
+    o.base_sequence = 0;
+    put(e, &o, 10, 10, now, 0);
+    assert_int_equal(log_write_queue(e->l, now), 0);
+    damage(e, true, "for f in *.snapshot; do printf xx > $f; done", 0, 10);
+    assert_true(put(e, &o, 10, 10, now, 0).duplicate);
+    damage(e, false, "rm -f *.snapshot", 0, 11);
+    assert_true(put(e, &o, 10, 10, now, 0).duplicate);
+}
+
+static void row_11_and_12_leftovers(void **state) {
+    struct env *e = *state;
+    e->config.segment_bytes = 20000;
+    fill(e, 50, 1, 1000); /* segments of 18 records */
+    assert_int_equal(log_segment_count(e->l), 3);
+    damage(e, true, "touch 00000000000000000003.log.deleted 00000000000000000000.index.cleaned", 0, 50);
+    shell(e, "test ! -e 00000000000000000003.log.deleted -a ! -e 00000000000000000000.index.cleaned");
+    /* The first segment has been compacted into a copy of itself. */
+    damage(e, true, "cp 00000000000000000000.log 00000000000000000000.log.swap", 0, 51);
+    shell(e, "test ! -e 00000000000000000000.log.swap");
+    /* A swap that belongs to an unfinished cleaning goes. */
+    damage(
+        e, true,
+        "cp 00000000000000000000.log 00000000000000000000.log.swap && touch 00000000000000000000.log.cleaned",
+        0, 52);
+    shell(e, "test ! -e 00000000000000000000.log.swap");
+}
+
+static void row_6_and_14_gap_after_a_cut(void **state) {
+    struct env *e = *state;
+    e->config.segment_bytes = 20000;
+    fill(e, 50, 1, 1000);
+    const char *second = "rm $(ls *.log | sed -n 2p) && echo 18 > .ottla-cut";
+    assert_int_equal(log_segment_count(e->l), 3);
+    damage(e, true, second, 0, 18);
+    assert_int_equal(log_segment_count(e->l), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(append_and_read, setup, teardown),
@@ -425,6 +529,14 @@ int main(void) {
         cmocka_unit_test_setup_teardown(transactions, setup, teardown),
         cmocka_unit_test_setup_teardown(idle_close, setup, teardown),
         cmocka_unit_test_setup_teardown(topic_deletion, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4_index_missing_or_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_5_clean_but_torn, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_7_and_13_no_segment, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_8_end_below_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_9_epochs, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_10_snapshots, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_11_and_12_leftovers, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_6_and_14_gap_after_a_cut, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
