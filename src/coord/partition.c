@@ -27,7 +27,9 @@ void coord_partition_open(struct coord *c, int32_t index) {
     if (p) coord_partition_close(p);
     p = c->partitions[index] = xcalloc(1, sizeof *p);
     *p = (struct coord_partition){.coord = c, .index = index};
-    p->shard = group_shard_create(&c->config->group, c->seed ^ (uint64_t)index, coord_reply, p);
+    /* Another seed for each life, so that member ids are not given out again. */
+    c->seed += 0x9e3779b97f4a7c15ull;
+    p->shard = group_shard_create(&c->config->group, c->seed, coord_reply, p);
     coord_load_start(p);
 }
 

@@ -176,7 +176,9 @@ static void static_written(struct group_shard *s, struct group_after *a, struct 
 static void join_new(struct group_shard *s, const struct group_event *e, struct classic *c,
                      const struct protocols *p) {
     const struct join_group_request *q = e->request;
-    struct kstr id = new_member_id(s, e);
+    struct kstr id;
+    do id = new_member_id(s, e);
+    while (classic_member(c, id) || classic_is_pending(c, id));
     struct classic_member *known = classic_static_member(c, q->group_instance_id);
     if (known) {
         replace_static(s, e, c, known, id, p);

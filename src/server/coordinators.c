@@ -46,9 +46,7 @@ struct coordinators {
     bool quiet;
 };
 
-/* ---- the log
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the log ------------------------------------------------------------------------------------------ */
 
 static struct replica *offsets_replica(struct coordinators *c, int32_t partition) {
     return replicas_get(c->node->replicas, offsets_topic.s, (size_t)offsets_topic.len, partition);
@@ -175,8 +173,7 @@ static int read_log(void *arg, int32_t partition, int64_t offset, struct strbuf 
     return err;
 }
 
-/* ---- which partitions are ours
- * ---------------------------------------------------------------------------------------- */
+/* ---- which partitions are ours ------------------------------------------------------------------------ */
 
 static bool leads(const struct coordinators *c, const struct topic *t, int32_t i) {
     return t && i < t->partitions_n && t->partitions[i] && t->partitions[i]->leader == c->node->id;
@@ -224,9 +221,7 @@ void coordinators_apply(struct coordinators *c, const struct image_delta *delta)
     tell_deleted(c, delta);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- life --------------------------------------------------------------------------------------------- */
 
 static struct coord_config settings(const struct config *k) {
     return (struct coord_config){
@@ -325,9 +320,7 @@ int32_t coordinators_group_partition(const struct coordinators *c, struct kstr g
     return coord_partition_of(c->group, group);
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- calls -------------------------------------------------------------------------------------------- */
 
 /* As java.net.InetAddress prints it: "/127.0.0.1", "/0:0:0:0:0:0:0:1". */
 static struct kstr java_address(struct request *r) {

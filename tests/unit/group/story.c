@@ -230,7 +230,7 @@ void story_pass(struct story *t, int64_t ms) {
 void story_restart(struct story *t) {
     group_shard_unload(t->shard, t->now);
     group_shard_free(t->shard);
-    t->shard = group_shard_create(&t->config, 2, on_reply, t);
+    t->shard = group_shard_create(&t->config, 2 + (uint64_t)t->log_n, on_reply, t);
     for (int i = 0; i < t->log_n; i++)
         assert_int_equal(
             group_shard_replay(t->shard, i, t->log[i].producer_id, t->log[i].key, t->log[i].value, t->now),
