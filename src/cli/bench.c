@@ -215,7 +215,7 @@ static int start_consumer(struct bench *b, int64_t from) {
     b->consumer = kafka_create(RD_KAFKA_CONSUMER, conf);
     if (!b->consumer) return CLI_FAILED;
     rd_kafka_poll_set_consumer(b->consumer);
-    b->partitions = kafka_partitions(b->consumer, b->topic, b->timeout_ms);
+    b->partitions = kafka_partitions(b->consumer, b->topic, b->timeout_ms, true);
     if (b->partitions < 0) return CLI_FAILED;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(b->partitions);
     for (int32_t p = 0; p < b->partitions; p++)
@@ -375,7 +375,7 @@ static int bench_produce(struct cli *c) {
     struct admin a;
     int status = begin(&b, c, &a, 1000000);
     if (!status) status = start_producer(&b);
-    if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms) < 0) status = CLI_FAILED;
+    if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms, true) < 0) status = CLI_FAILED;
     if (!status) {
         produce_all(&b);
         status = results(&b, "produce", b.acked);
@@ -389,7 +389,7 @@ static int bench_consume(struct cli *c) {
     int status = begin(&b, c, &a, c->args_n ? INT64_MAX : 1000000);
     if (!status && b.own_topic) { /* something to read */
         status = start_producer(&b);
-        if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms) < 0) status = CLI_FAILED;
+        if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms, true) < 0) status = CLI_FAILED;
         if (!status) produce_all(&b);
         memset(&b.latency, 0, sizeof b.latency);
         b.bytes = 0;
@@ -409,7 +409,7 @@ static int bench_e2e(struct cli *c) {
     if (!b.rate) b.rate = 1000;
     if (!status) status = start_consumer(&b, RD_KAFKA_OFFSET_END);
     if (!status) status = start_producer(&b);
-    if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms) < 0) status = CLI_FAILED;
+    if (!status && kafka_partitions(b.producer, b.topic, b.timeout_ms, true) < 0) status = CLI_FAILED;
     if (!status) {
         both(&b);
         status = results(&b, "e2e", b.received);

@@ -102,7 +102,7 @@ static int parse_from(struct consumer *k) {
 /* The partitions of --partition, or all. */
 static int add_partitions(struct consumer *k, const char *topic, rd_kafka_topic_partition_list_t *list) {
     const char *text;
-    int given = 0, n = kafka_partitions(k->rk, topic, k->timeout_ms);
+    int given = 0, n = kafka_partitions(k->rk, topic, k->timeout_ms, false);
     if (n < 0) return CLI_FAILED;
     for (int at = 0; (text = cli_next(k->c, "partition", &at)); given++) {
         int64_t p;
@@ -136,7 +136,7 @@ static int subscribe(struct consumer *k) {
         return cli_wrong_usage("--partition does not go with --group, which assigns them");
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(k->c->args_n);
     for (int i = 0; i < k->c->args_n; i++) {
-        if (k->c->args[i][0] != '^' && kafka_partitions(k->rk, k->c->args[i], k->timeout_ms) < 0) {
+        if (k->c->args[i][0] != '^' && kafka_partitions(k->rk, k->c->args[i], k->timeout_ms, false) < 0) {
             rd_kafka_topic_partition_list_destroy(list);
             return CLI_FAILED;
         }

@@ -9,7 +9,7 @@
 #include "cli/admin.h"
 #include "io/clock.h"
 
-enum { TOPIC_PAUSE_MS = 100 };
+enum { TOPIC_PAUSE_MS = 50, CREATE_MS = 2000 };
 
 /* A signal handler has nothing but globals. */
 static volatile sig_atomic_t interrupted;
@@ -113,8 +113,8 @@ rd_kafka_t *kafka_create(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
     return rk;
 }
 
-int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms) {
-    int64_t deadline = clock_mono_ms() + timeout_ms;
+int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms, bool create) {
+    int64_t deadline = clock_mono_ms() + timeout_ms, created = clock_mono_ms() + (create ? CREATE_MS : 0);
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
     int n = -1;
@@ -126,7 +126,9 @@ int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms) {
         if (!err && m->topics[0].partition_cnt > 0) n = m->topics[0].partition_cnt;
         rd_kafka_metadata_destroy(m);
         if (n >= 0) break;
-        if (err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && err != RD_KAFKA_RESP_ERR_NO_ERROR) break;
+        bool unknown = err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        if (err && err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && !(unknown && clock_mono_ms() < created))
+            break;
         clock_sleep_ms(TOPIC_PAUSE_MS); /* it is being created */
     }
     rd_kafka_topic_destroy(t);

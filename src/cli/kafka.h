@@ -26,9 +26,9 @@ int kafka_read_ahead(struct cli *c, rd_kafka_conf_t *conf);
 int kafka_conf(struct cli *c, rd_kafka_conf_t **conf);
 /* Takes conf in any case. NULL after one line. */
 rd_kafka_t *kafka_create(rd_kafka_type_t type, rd_kafka_conf_t *conf);
-/* The number of partitions of a topic, or -1 after one line. A topic that does not exist is created if the
- * cluster does so. */
-int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms);
+/* The number of partitions of a topic, or -1 after one line. create: a topic that does not exist is created
+ * if the cluster does so, which takes it a moment. */
+int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms, bool create);
 
 /* From now on SIGINT and SIGTERM only set a flag. */
 void kafka_catch_signals(void);

@@ -266,7 +266,7 @@ static int produce(struct cli *c) {
     if (status) goto out;
     int timeout = (int)cli_number(c, "timeout-ms", 1, 3600000, 30000);
     kafka_catch_signals();
-    if (kafka_partitions(p.rk, p.topic, timeout) < 0) {
+    if (kafka_partitions(p.rk, p.topic, timeout, true) < 0) {
         status = CLI_FAILED;
         goto out;
     }

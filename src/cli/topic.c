@@ -10,6 +10,9 @@
 #include "base/kerr.h"
 #include "cli/config.h"
 #include "cli/output.h"
+#include "io/clock.h"
+
+enum { KNOWN_MS = 5000, KNOWN_PAUSE_MS = 10 };
 
 /* "0:1,1:2": for each partition its replicas, leader first. The arena's; 0 or an exit status. */
 struct assignment {
@@ -47,6 +50,27 @@ static int16_t partitions_code(const void *response) {
     const struct create_partitions_response *r = response;
     int16_t code = r->results_n > 0 ? r->results[0].error_code : 0;
     return code == KERR_UNKNOWN_TOPIC_OR_PARTITION ? 0 : code;
+}
+
+/* ---- waiting ---- */
+
+/* The controller has done it; until a broker knows it, the next command would not find it. Waits for
+ * `partitions` of the topic with leaders, 0 for its end. A cluster that is slower than this is told of by the
+ * next command. */
+static void wait_until_known(struct admin *a, struct kstr topic, int32_t partitions) {
+    int64_t deadline = clock_mono_ms() + KNOWN_MS;
+    char *name = (char *)admin_cstr(a, topic);
+    struct metadata_response r;
+    while (clock_mono_ms() < deadline) {
+        if (admin_metadata(a, &name, 1, &r) || r.topics_n != 1) return;
+        const struct metadata_response_metadata_response_topic *t = &r.topics[0];
+        int32_t ready = 0;
+        for (int32_t i = 0; i < t->partitions_n; i++) ready += t->partitions[i].leader_id >= 0;
+        if (partitions ? !t->error_code && ready >= partitions
+                       : t->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+            return;
+        clock_sleep_ms(KNOWN_PAUSE_MS);
+    }
 }
 
 /* ---- create ---- */
@@ -102,6 +126,7 @@ static int show_created(struct cli *c, struct admin *a, const struct create_topi
             status = admin_refused(admin_cstr(a, t->name), t->error_code, t->error_message);
             continue;
         }
+        if (!exists && !dry) wait_until_known(a, t->name, t->num_partitions > 0 ? t->num_partitions : 1);
         if (!c->json && exists)
             printf("%.*s exists already\n", t->name.len, t->name.s);
         else if (!c->json)
@@ -255,6 +280,7 @@ static int show_deleted(struct cli *c, struct admin *a, const struct delete_topi
             status = admin_refused(admin_cstr(a, t->name), t->error_code, t->error_message);
             continue;
         }
+        if (!missing) wait_until_known(a, t->name, 0);
         if (!c->json) printf("%.*s%s\n", t->name.len, t->name.s, missing ? " does not exist" : " deleted");
         json_open(&j, '{');
         json_str(&j, "name", t->name);

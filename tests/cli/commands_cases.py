@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from lib.case import bootstrap, case, check, equal, main, run, unique
+from lib.case import bootstrap, case, check, equal, main, run, unique, wait_for
 
 VERBS = ["server", "topic", "produce", "consume", "group", "config", "storage", "log", "bench", "completion"]
 
@@ -58,8 +58,12 @@ def topics():
     equal([(p["start"], p["end"]) for p in about["partitions"]], [(0, 0), (0, 10), (0, 0)], "offsets")
     check(about["partitions"][1]["size"] > 0 and about["partitions"][1]["isr"], f"size and isr of {about}")
     ottla("topic", "alter", name, "-p", "5", "-c", "segment.ms=1000000", "--unset", "retention.ms")
-    about = as_json("topic", "describe", name, "--no-offsets")[0]
-    equal((len(about["partitions"]), about["configs"]), (5, {"segment.ms": "1000000"}), "after alter")
+
+    def altered():
+        about = as_json("topic", "describe", name, "--no-offsets")[0]
+        return (len(about["partitions"]), about["configs"]) == (5, {"segment.ms": "1000000"})
+
+    wait_for(altered, "five partitions and the new configuration")  # a broker learns of it after the controller
     refused("topic", "alter", name, "-p", "2")
     refused("topic", "create", "bad name")
     refused("topic", "create", unique("cli-topic"), "-c", "no.such=1")
@@ -67,6 +71,7 @@ def topics():
     ottla("topic", "describe", name)
     ottla("topic", "delete", name)
     refused("topic", "delete", name)
+    check(name not in as_json("topic", "list"), "listed after its end")
     equal(as_json("topic", "delete", name, "--if-exists")[0]["deleted"], False, "deleted again")
 
 
@@ -192,11 +197,13 @@ def configs():
     topic = unique("cli-config")
     ottla("topic", "create", topic)
     ottla("config", "set", "topic", topic, "retention.ms=5000000", "cleanup.policy+=compact")
-    got = {k["name"]: (k["value"], k["source"]) for k in as_json("config", "describe", "topic", topic)}
-    equal(got["retention.ms"], ("5000000", "topic"), "set")
-    check("compact" in got["cleanup.policy"][0], f"appended: {got}")
+
+    def own():
+        return {k["name"]: k["value"] for k in as_json("config", "describe", "topic", topic) if k["source"] == "topic"}
+
+    wait_for(lambda: own().get("retention.ms") == "5000000" and "compact" in own()["cleanup.policy"], "set and appended")
     ottla("config", "unset", "topic", topic, "retention.ms")
-    check("retention.ms" not in {k["name"] for k in as_json("config", "describe", "topic", topic) if k["source"] == "topic"}, "unset")
+    wait_for(lambda: "retention.ms" not in own(), "unset")
     everything = as_json("config", "describe", "topic", topic, "--docs")
     check(len(everything) > 20 and all(k["documentation"] for k in everything), "docs")
     broker = str(as_json("topic", "describe", topic)[0]["partitions"][0]["leader"])
