@@ -36,7 +36,7 @@ else
 CC_SETUP := CC="$(CC)"
 endif
 ifneq ($(SAN),)
-SAN_ENV := ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+SAN_ENV := SLOWER=10 ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 TESTS := $(or $(TESTS),unit wire crash fuzz)
 endif
 
@@ -61,7 +61,7 @@ run: build
 	@tools/run $(B)/ottla
 
 test: build deps-test
-	@$(SAN_ENV) tests/run --build $(B) $(TESTS)
+	@$(SAN_ENV) tests/run --build $(B) $(if $(SAN),--minutes 90) $(TESTS)
 
 check: build deps-check
 	@tools/lint --self-test
