@@ -37,7 +37,10 @@ static int add_aborted(struct log *l, struct segment *s, int64_t from, int64_t u
     struct abort_entry *e = NULL;
     int n = 0, complete = 0, matches = 0;
     int err = segment_read_aborts(l, s, &e, &n);
-    if (err || !n) return err;
+    if (err || !n) {
+        free(e);
+        return err;
+    }
     struct aborted_txn *all = arena_alloc(a, ((size_t)out->aborted_count + (size_t)n) * sizeof *all);
     if (!all) {
         free(e);
