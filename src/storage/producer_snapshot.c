@@ -147,7 +147,8 @@ int producers_load(struct producers *p, struct fs *fs, const char *dir, int64_t 
         if (!err) err = parse(p, bytes, n, now_ms, expiration_ms);
         free(bytes);
         if (!err) {
-            qsort(p->ongoing, (size_t)p->ongoing_count, sizeof *p->ongoing, by_first_offset);
+            if (p->ongoing_count)
+                qsort(p->ongoing, (size_t)p->ongoing_count, sizeof *p->ongoing, by_first_offset);
             p->end_offset = p->snapshot_at = offset;
             return 0;
         }

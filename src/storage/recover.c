@@ -184,7 +184,7 @@ static struct segment *with_base(struct log *l, int64_t base) {
 static int add_segments(struct log *l, struct names *all, int64_t now_ms) {
     struct log_open *o = l->open;
     int err = 0;
-    qsort(all->at, (size_t)all->count, sizeof *all->at, by_base);
+    if (all->count) qsort(all->at, (size_t)all->count, sizeof *all->at, by_base);
     for (int i = 0; i < all->count && !err; i++) {
         const struct name *n = &all->at[i];
         if (n->kind == SNAPSHOT) producers_found_snapshot(&o->producers, n->base);
