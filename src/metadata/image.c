@@ -28,7 +28,9 @@ struct image *image_empty(void) {
 
 struct image *image_copy(const struct image *from) {
     struct image *i = xmalloc(sizeof *i);
-    *i = *from;
+    /* All but the count, which other threads change meanwhile. */
+    enum { COUNT_END = offsetof(struct image, refs) + sizeof i->refs };
+    memcpy((char *)i + COUNT_END, (const char *)from + COUNT_END, sizeof *i - COUNT_END);
     atomic_init(&i->refs, 1);
     i->generation++;
     struct pmap *maps[] = {&i->topics_by_name, &i->topics_by_id, &i->topics_by_clash, &i->configs, &i->quotas,

@@ -11,7 +11,7 @@
 #include "server/node.h"
 #include "server/operations.h"
 
-enum { FIRST_VERSION_WITH_IDS = 12, FIRST_VERSION_WITH_LISTENER_ERROR = 6 };
+enum { FIRST_VERSION_WITH_IDS = 12, FIRST_VERSION_WITH_LISTENER_ERROR = 6, FIRST_VERSION_WITH_ERROR = 13 };
 
 struct query {
     struct request *request;
@@ -152,12 +152,16 @@ static bool any_id(const struct metadata_request *in) {
     return false;
 }
 
+/* MetadataRequest.getErrorResponse: the topics with the error, and nothing else. A topic without name and id makes the reference
+ * fail with less of a reason. */
 static bool refuse(struct query *q) {
+    int16_t error = q->request->version < FIRST_VERSION_WITH_IDS ? KERR_INVALID_REQUEST : KERR_UNKNOWN_SERVER_ERROR;
     q->out->topics = request_array(q->request, (size_t)q->in->topics_n, sizeof *q->out->topics);
     for (int32_t i = 0; q->out->topics && i < q->in->topics_n; i++) {
         struct kstr name = q->in->topics[i].name.len < 0 ? KSTR("") : q->in->topics[i].name;
-        answer_missing(q, name, &q->in->topics[i].topic_id, KERR_INVALID_REQUEST);
+        answer_missing(q, name, &q->in->topics[i].topic_id, error);
     }
+    if (q->request->version >= FIRST_VERSION_WITH_ERROR) q->out->error_code = error;
     return q->out->topics != NULL;
 }
 
@@ -166,13 +170,14 @@ void handle_metadata(struct request *r, const struct metadata_request *in) {
     metadata_response_init(out);
     struct query q = {.request = r, .in = in, .out = out, .image = request_image(r)};
     bool all = in->topics_n < 0 || (r->version == 0 && in->topics_n == 0), ok;
-    if (in->allow_auto_topic_creation && auto_create_enabled(r->node)) q.create = auto_create_begin(r->node);
-    out->cluster_id = kstr_of(r->node->cluster_id);
-    list_brokers(&q);
-    if (in->include_cluster_authorized_operations) out->cluster_authorized_operations = OPERATIONS_CLUSTER;
-    if (all) ok = all_topics(&q);
-    else if (!valid(r, in)) ok = refuse(&q);
-    else ok = named_topics(&q, any_id(in));
+    if (!all && !valid(r, in)) ok = refuse(&q);
+    else {
+        if (in->allow_auto_topic_creation && auto_create_enabled(r->node)) q.create = auto_create_begin(r->node);
+        out->cluster_id = kstr_of(r->node->cluster_id);
+        if (in->include_cluster_authorized_operations) out->cluster_authorized_operations = OPERATIONS_CLUSTER;
+        list_brokers(&q);
+        ok = all ? all_topics(&q) : named_topics(&q, any_id(in));
+    }
     if (q.create) auto_create_submit(q.create);
     if (ok) request_finish(r, out);
     else request_fail(r, "the answer is too large for its memory");
