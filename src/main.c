@@ -22,7 +22,8 @@ static void print_help(FILE *to) {
 }
 
 int main(int argc, char **argv) {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe or connection is an error of the write, not the end of the process */
+    signal(SIGPIPE,
+           SIG_IGN); /* a closed pipe or connection is an error of the write, not the end of the process */
     if (argc < 2) {
         print_help(stderr);
         return CLI_USAGE;

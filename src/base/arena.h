@@ -1,7 +1,9 @@
-/* An arena: memory that is freed all at once, at the end of a request or of a piece of work. One owner, one thread.
+/* An arena: memory that is freed all at once, at the end of a request or of a piece of work. One owner, one
+ * thread.
  *
- * The first `inline_size` bytes may come from the owner (arena_init_with), so that a small request allocates nothing.
- * A limit bounds what hostile input can make it grow to; beyond it arena_alloc returns NULL and the caller OE_LIMIT. */
+ * The first `inline_size` bytes may come from the owner (arena_init_with), so that a small request allocates
+ * nothing. A limit bounds what hostile input can make it grow to; beyond it arena_alloc returns NULL and the
+ * caller OE_LIMIT. */
 #ifndef OTTLA_BASE_ARENA_H
 #define OTTLA_BASE_ARENA_H
 
@@ -21,7 +23,8 @@ struct arena {
 
 /* limit: the most bytes that the blocks may take together. */
 void arena_init(struct arena *a, size_t limit);
-/* As above, and the first `size` bytes at `memory` (8-aligned, borrowed, outlives the arena) are used before any block. */
+/* As above, and the first `size` bytes at `memory` (8-aligned, borrowed, outlives the arena) are used before
+ * any block. */
 void arena_init_with(struct arena *a, void *memory, size_t size, size_t limit);
 /* Slow path of arena_alloc. */
 void *arena_grow(struct arena *a, size_t n);

@@ -1,4 +1,5 @@
-/* ASSERT(x): an invariant of ours. Always on; a failure is our bug: one line and abort(). Never for input or I/O. */
+/* ASSERT(x): an invariant of ours. Always on; a failure is our bug: one line and abort(). Never for input or
+ * I/O. */
 #ifndef OTTLA_BASE_ASSERT_H
 #define OTTLA_BASE_ASSERT_H
 

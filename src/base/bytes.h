@@ -1,5 +1,5 @@
-/* Big-endian numbers in bytes, and Kafka's variable-length integers. The caller has checked that the bytes are there,
- * except for the varint readers, which check themselves. */
+/* Big-endian numbers in bytes, and Kafka's variable-length integers. The caller has checked that the bytes
+ * are there, except for the varint readers, which check themselves. */
 #ifndef OTTLA_BASE_BYTES_H
 #define OTTLA_BASE_BYTES_H
 
@@ -43,7 +43,8 @@ static inline void put_i64(void *p, int64_t v) { put_u64(p, (uint64_t)v); }
 
 enum { VARINT_MAX = 5, VARLONG_MAX = 10 }; /* bytes */
 
-/* Reads an unsigned varint of at most 64 (or 32) bits. Returns the bytes used, 0 when it is cut short or too long. */
+/* Reads an unsigned varint of at most 64 (or 32) bits. Returns the bytes used, 0 when it is cut short or too
+ * long. */
 static inline int get_uvarlong(const uint8_t *p, const uint8_t *end, uint64_t *v) {
     uint64_t x = 0;
     for (int i = 0; i < VARLONG_MAX && p + i < end; i++) {

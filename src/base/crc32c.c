@@ -1,6 +1,7 @@
-/* CRC-32C with the processor's own instruction. The instruction takes three cycles and one can start each cycle, so three
- * stretches of the input are summed at once and then joined: a CRC is linear, so "what it becomes when n zero bytes follow"
- * is a table for each of its four bytes. The tables are made once, before main(). */
+/* CRC-32C with the processor's own instruction. The instruction takes three cycles and one can start each
+ * cycle, so three stretches of the input are summed at once and then joined: a CRC is linear, so "what it
+ * becomes when n zero bytes follow" is a table for each of its four bytes. The tables are made once, before
+ * main(). */
 #include "base/crc32c.h"
 
 #include <stdbool.h>
@@ -47,7 +48,8 @@ static inline uint64_t load64(const uint8_t *p) {
 }
 
 static inline uint64_t shift(uint32_t table[4][256], uint64_t crc) {
-    return table[0][crc & 255] ^ table[1][crc >> 8 & 255] ^ table[2][crc >> 16 & 255] ^ table[3][crc >> 24 & 255];
+    return table[0][crc & 255] ^ table[1][crc >> 8 & 255] ^ table[2][crc >> 16 & 255] ^
+           table[3][crc >> 24 & 255];
 }
 
 static inline uint64_t three(uint64_t a, const uint8_t *p, size_t block, uint32_t table[4][256]) {

@@ -1,6 +1,7 @@
-/* A hash map from bytes to a pointer: open addressing, linear probing, deletion by shifting back, load at most 3/4.
- * Keys are borrowed: they must live, unchanged, as long as their entry (usually inside the value). Iteration order is that
- * of the table; the map must not change during it. The seed makes the order of hostile keys unpredictable. One owner. */
+/* A hash map from bytes to a pointer: open addressing, linear probing, deletion by shifting back, load at
+ * most 3/4. Keys are borrowed: they must live, unchanged, as long as their entry (usually inside the value).
+ * Iteration order is that of the table; the map must not change during it. The seed makes the order of
+ * hostile keys unpredictable. One owner. */
 #ifndef OTTLA_BASE_HASHMAP_H
 #define OTTLA_BASE_HASHMAP_H
 

@@ -44,6 +44,8 @@ void heap_remove(struct heap *h, struct heap_node *n) {
     struct heap_node *last = h->nodes[--h->count];
     n->place = 0;
     if (last == n) return;
-    if (i > 0 && h->nodes[(i - 1) / 2]->key > last->key) sift_up(h, i, last);
-    else sift_down(h, i, last);
+    if (i > 0 && h->nodes[(i - 1) / 2]->key > last->key)
+        sift_up(h, i, last);
+    else
+        sift_down(h, i, last);
 }

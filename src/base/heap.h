@@ -1,5 +1,5 @@
-/* A binary min-heap of nodes that live inside their owners (timers, deadlines). A node knows its place, so that it can be
- * moved or removed in O(log n). One owner, one thread. */
+/* A binary min-heap of nodes that live inside their owners (timers, deadlines). A node knows its place, so
+ * that it can be moved or removed in O(log n). One owner, one thread. */
 #ifndef OTTLA_BASE_HEAP_H
 #define OTTLA_BASE_HEAP_H
 

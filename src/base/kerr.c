@@ -14,7 +14,8 @@ static const struct row rows[] = {
 };
 
 static const struct row *find(int16_t code) {
-    size_t count = sizeof rows / sizeof *rows, i = (size_t)(code + 1); /* codes count up from -1 without a gap */
+    size_t count = sizeof rows / sizeof *rows,
+           i = (size_t)(code + 1); /* codes count up from -1 without a gap */
     if (code >= -1 && i < count && rows[i].code == code) return &rows[i];
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* Kafka's error codes (org.apache.kafka.common.protocol.Errors), from schema/errors. They are part of the protocol: only
- * server/ and the pure protocol cores (controller, group, coord) speak them; storage, record and io return oerr. */
+/* Kafka's error codes (org.apache.kafka.common.protocol.Errors), from schema/errors. They are part of the
+ * protocol: only server/ and the pure protocol cores (controller, group, coord) speak them; storage, record
+ * and io return oerr. */
 #ifndef OTTLA_BASE_KERR_H
 #define OTTLA_BASE_KERR_H
 

@@ -12,7 +12,9 @@ enum { LINE_MAX_BYTES = 2048 };
 static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
 static _Atomic int current_level = LOG_INFO; /* the one global of the project */
 
-void log_set_level(enum log_level level) { atomic_store_explicit(&current_level, (int)level, memory_order_relaxed); }
+void log_set_level(enum log_level level) {
+    atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
 enum log_level log_get_level(void) {
     return (enum log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
 }
@@ -25,14 +27,16 @@ int log_level_parse(const char *name) {
     return -1;
 }
 
-static void write_line(enum log_level level, const char *area, int32_t left_out, const char *format, va_list args) {
+static void write_line(enum log_level level, const char *area, int32_t left_out, const char *format,
+                       va_list args) {
     char line[LINE_MAX_BYTES];
     struct timespec t;
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &t);
     gmtime_r(&t.tv_sec, &tm);
     size_t n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &tm);
-    n += (size_t)snprintf(line + n, sizeof line - n, ".%03dZ %s %s: ", (int)(t.tv_nsec / 1000000), level_names[level], area);
+    n += (size_t)snprintf(line + n, sizeof line - n, ".%03dZ %s %s: ", (int)(t.tv_nsec / 1000000),
+                          level_names[level], area);
     int more = vsnprintf(line + n, sizeof line - n, format, args);
     n = more < 0 ? n : n + (size_t)more < sizeof line - 1 ? n + (size_t)more : sizeof line - 1;
     if (left_out) {
@@ -54,7 +58,8 @@ void log_event(enum log_level level, const char *area, const char *format, ...) 
     va_end(args);
 }
 
-void log_event_limited(struct log_site *site, enum log_level level, const char *area, const char *format, ...) {
+void log_event_limited(struct log_site *site, enum log_level level, const char *area, const char *format,
+                       ...) {
     if (log_get_level() > level) return;
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &t);

@@ -1,5 +1,5 @@
-/* Allocation that aborts: for small control-plane objects only. What is sized by a client's bytes uses an arena or
- * malloc() and returns OE_NOMEM. */
+/* Allocation that aborts: for small control-plane objects only. What is sized by a client's bytes uses an
+ * arena or malloc() and returns OE_NOMEM. */
 #ifndef OTTLA_BASE_MEM_H
 #define OTTLA_BASE_MEM_H
 

@@ -66,7 +66,10 @@ void strbuf_addf(struct strbuf *b, const char *format, ...) {
 
 /* Length of the valid UTF-8 sequence at p (2..4), or 0. */
 static size_t utf8_sequence(const unsigned char *p, size_t left) {
-    size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
+               : (p[0] & 0xf0) == 0xe0       ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
     if (!n || n > left) return 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;
@@ -80,10 +83,14 @@ void strbuf_add_json(struct strbuf *b, const char *s, size_t n) {
     strbuf_add(b, "\"", 1);
     for (size_t i = 0; i < n;) {
         size_t seq = p[i] >= 0x80 ? utf8_sequence(p + i, n - i) : 1;
-        if (p[i] == '"' || p[i] == '\\') strbuf_addf(b, "\\%c", p[i]);
-        else if (p[i] == '\n') strbuf_add(b, "\\n", 2);
-        else if (p[i] < 0x20 || p[i] == 0x7f || !seq) strbuf_addf(b, "\\u%04x", p[i]);
-        else strbuf_add(b, p + i, seq);
+        if (p[i] == '"' || p[i] == '\\')
+            strbuf_addf(b, "\\%c", p[i]);
+        else if (p[i] == '\n')
+            strbuf_add(b, "\\n", 2);
+        else if (p[i] < 0x20 || p[i] == 0x7f || !seq)
+            strbuf_addf(b, "\\u%04x", p[i]);
+        else
+            strbuf_add(b, p + i, seq);
         i += seq ? seq : 1;
     }
     strbuf_add(b, "\"", 1);

@@ -1,6 +1,6 @@
-/* A growing buffer of bytes with a stated maximum. Also used for text: it is always ended by a NUL that is not counted.
- * One owner. When the maximum or memory is reached, `failed` is set, further appends do nothing, and strbuf_ok() says so:
- * check once at the end. */
+/* A growing buffer of bytes with a stated maximum. Also used for text: it is always ended by a NUL that is
+ * not counted. One owner. When the maximum or memory is reached, `failed` is set, further appends do nothing,
+ * and strbuf_ok() says so: check once at the end. */
 #ifndef OTTLA_BASE_STRBUF_H
 #define OTTLA_BASE_STRBUF_H
 

@@ -16,7 +16,8 @@ struct random;
 
 static inline bool uuid_equal(const struct uuid *a, const struct uuid *b) { return !memcmp(a->b, b->b, 16); }
 static inline bool uuid_is_zero(const struct uuid *u) { return uuid_equal(u, &(struct uuid){0}); }
-/* A random version-4 UUID that does not begin with '-' in text, as Kafka's, so that it can be a tool's argument. */
+/* A random version-4 UUID that does not begin with '-' in text, as Kafka's, so that it can be a tool's
+ * argument. */
 struct uuid uuid_random(struct random *r);
 /* Writes 22 characters and a NUL; returns text. */
 char *uuid_format(const struct uuid *u, char text[UUID_TEXT]);

@@ -19,7 +19,8 @@ enum { OVERRIDES_MAX = 1000 };
 static const char help[] =
     "ottla server [server.properties] [--override key=value]...\n"
     "\n"
-    "Starts a node. Without a file: one node on 127.0.0.1:9092 with its data in ./data, formatted on the first start.\n"
+    "Starts a node. Without a file: one node on 127.0.0.1:9092 with its data in ./data, formatted on the "
+    "first start.\n"
     "The file is Kafka's server.properties; an override wins over it.\n"
     "\n"
     "Examples:\n"
@@ -40,10 +41,13 @@ static struct config *load(const char *path, const char *const *overrides, int n
     size_t len = 0;
     strbuf_init(&error, 64 << 10);
     struct config *c = NULL;
-    if (!path) c = config_load(NULL, overrides, n, &error);
-    else if (fs_read_all(fs_real(), path, PROPERTIES_MAX_BYTES, &text, &len)) strbuf_addf(&error, "%s: cannot be read", path);
+    if (!path)
+        c = config_load(NULL, overrides, n, &error);
+    else if (fs_read_all(fs_real(), path, PROPERTIES_MAX_BYTES, &text, &len))
+        strbuf_addf(&error, "%s: cannot be read", path);
     else {
-        if (!properties_parse(&file, (char *)text, len, path, &error)) c = config_load(&file, overrides, n, &error);
+        if (!properties_parse(&file, (char *)text, len, path, &error))
+            c = config_load(&file, overrides, n, &error);
         properties_free(&file);
     }
     if (!c) *status = fail(strbuf_str(&error));
@@ -54,8 +58,8 @@ static struct config *load(const char *path, const char *const *overrides, int n
 
 static void say_ready(const struct node *n) {
     for (int i = 0; i < n->endpoints_n; i++)
-        LOG_INFO("server", "ottla " OTTLA_VERSION ": node %d of cluster %s serves on %s://%s:%d", n->id, n->cluster_id,
-                 n->endpoints[i].listener, n->endpoints[i].host, n->endpoints[i].port);
+        LOG_INFO("server", "ottla " OTTLA_VERSION ": node %d of cluster %s serves on %s://%s:%d", n->id,
+                 n->cluster_id, n->endpoints[i].listener, n->endpoints[i].host, n->endpoints[i].port);
 }
 
 int cli_server(int argc, char **argv) {
@@ -66,10 +70,14 @@ int cli_server(int argc, char **argv) {
             fputs(help, stdout);
             return 0;
         }
-        if (!strcmp(argv[i], "--override") && i + 1 < argc && strchr(argv[i + 1], '=') && n < OVERRIDES_MAX) overrides[n++] = argv[++i];
-        else if (argv[i][0] != '-' && !path) path = argv[i];
+        if (!strcmp(argv[i], "--override") && i + 1 < argc && strchr(argv[i + 1], '=') && n < OVERRIDES_MAX)
+            overrides[n++] = argv[++i];
+        else if (argv[i][0] != '-' && !path)
+            path = argv[i];
         else {
-            fprintf(stderr, "ottla server: what is %s? (--override wants key=value; see ottla server --help)\n", argv[i]);
+            fprintf(stderr,
+                    "ottla server: what is %s? (--override wants key=value; see ottla server --help)\n",
+                    argv[i]);
             return 2;
         }
     }

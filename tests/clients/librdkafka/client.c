@@ -1,4 +1,5 @@
-/* The verbs of tests/lib/suite.py with librdkafka, in C. Each verb is one function; an error ends the program with status 1. */
+/* The verbs of tests/lib/suite.py with librdkafka, in C. Each verb is one function; an error ends the program
+ * with status 1. */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,8 +21,7 @@ static size_t npending;
 static int failures;
 static volatile sig_atomic_t stopped;
 
-static void die(const char *format, ...)
-{
+static void die(const char *format, ...) {
     va_list ap;
     va_start(ap, format);
     vfprintf(stderr, format, ap);
@@ -30,34 +30,29 @@ static void die(const char *format, ...)
     exit(1);
 }
 
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
-{
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
     char err[256];
     if (rd_kafka_conf_set(conf, name, value, err, sizeof err) != RD_KAFKA_CONF_OK)
         die("%s=%s: %s", name, value, err);
 }
 
-static rd_kafka_conf_t *common(void)
-{
+static rd_kafka_conf_t *common(void) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", getenv("BOOTSTRAP"));
     set(conf, "topic.metadata.refresh.interval.ms", "2000");
     return conf;
 }
 
-static rd_kafka_t *open_client(rd_kafka_type_t type, rd_kafka_conf_t *conf)
-{
+static rd_kafka_t *open_client(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
     char err[256];
     rd_kafka_t *rk = rd_kafka_new(type, conf, err, sizeof err);
-    if (!rk)
-        die("rd_kafka_new: %s", err);
+    if (!rk) die("rd_kafka_new: %s", err);
     return rk;
 }
 
 /* ---- produce ---- */
 
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
-{
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
     (void)rk, (void)opaque;
     if (m->err) {
         fprintf(stderr, "delivery: %s\n", rd_kafka_err2str(m->err));
@@ -65,16 +60,11 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     }
 }
 
-static char *null(char *text)
-{
-    return strcmp(text, "\\N") ? text : NULL;
-}
+static char *null(char *text) { return strcmp(text, "\\N") ? text : NULL; }
 
-static void send_line(rd_kafka_t *rk, const char *topic, int32_t partition, char *line)
-{
+static void send_line(rd_kafka_t *rk, const char *topic, int32_t partition, char *line) {
     char *key = strsep(&line, "\t"), *value = strsep(&line, "\t"), *header = strsep(&line, "\t");
-    if (!value || !header)
-        die("a line of three fields is wanted");
+    if (!value || !header) die("a line of three fields is wanted");
     key = null(key), value = null(value), header = null(header);
     rd_kafka_headers_t *headers = NULL;
     if (header) {
@@ -83,16 +73,14 @@ static void send_line(rd_kafka_t *rk, const char *topic, int32_t partition, char
         rd_kafka_header_add(headers, name, -1, header, -1);
     }
     rd_kafka_resp_err_t e = rd_kafka_producev(
-        rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(key, key ? strlen(key) : 0), RD_KAFKA_V_VALUE(value, value ? strlen(value) : 0),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    if (e)
-        die("produce: %s", rd_kafka_err2str(e));
+        rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
+        RD_KAFKA_V_VALUE(value, value ? strlen(value) : 0), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (e) die("produce: %s", rd_kafka_err2str(e));
     rd_kafka_poll(rk, 0);
 }
 
-static void produce(char **args)
-{
+static void produce(char **args) {
     rd_kafka_conf_t *conf = common();
     set(conf, "compression.type", args[2]);
     set(conf, "enable.idempotence", "true");
@@ -107,15 +95,13 @@ static void produce(char **args)
     }
     free(line);
     rd_kafka_resp_err_t e = rd_kafka_flush(rk, 30000);
-    if (e || failures)
-        die("flush: %s, %d failures", rd_kafka_err2str(e), failures);
+    if (e || failures) die("flush: %s, %d failures", rd_kafka_err2str(e), failures);
     rd_kafka_destroy(rk);
 }
 
 /* ---- consume ---- */
 
-static rd_kafka_t *open_consumer(rd_kafka_conf_t *conf, const char *group)
-{
+static rd_kafka_t *open_consumer(rd_kafka_conf_t *conf, const char *group) {
     set(conf, "group.id", group);
     set(conf, "enable.auto.commit", "false");
     set(conf, "auto.offset.reset", "earliest");
@@ -124,38 +110,30 @@ static rd_kafka_t *open_consumer(rd_kafka_conf_t *conf, const char *group)
     return rk;
 }
 
-static int64_t start_offset(rd_kafka_t *rk, const char *topic, int32_t partition, const char *start)
-{
+static int64_t start_offset(rd_kafka_t *rk, const char *topic, int32_t partition, const char *start) {
     int64_t low, high;
     rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, WAIT_MS);
-    if (e)
-        die("watermarks: %s", rd_kafka_err2str(e));
-    if (!strcmp(start, "beginning"))
-        return low;
-    if (!strcmp(start, "end"))
-        return high;
-    if (*start != '@')
-        return atoll(start);
+    if (e) die("watermarks: %s", rd_kafka_err2str(e));
+    if (!strcmp(start, "beginning")) return low;
+    if (!strcmp(start, "end")) return high;
+    if (*start != '@') return atoll(start);
     rd_kafka_topic_partition_list_t *times = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(times, topic, partition)->offset = atoll(start + 1);
     e = rd_kafka_offsets_for_times(rk, times, WAIT_MS);
     int64_t offset = times->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(times);
-    if (e)
-        die("offsets for times: %s", rd_kafka_err2str(e));
+    if (e) die("offsets for times: %s", rd_kafka_err2str(e));
     return offset;
 }
 
-static void print_bytes(const void *bytes, size_t n)
-{
+static void print_bytes(const void *bytes, size_t n) {
     if (bytes)
         fwrite(bytes, 1, n, stdout);
     else
         fputs("\\N", stdout);
 }
 
-static void print_headers(const rd_kafka_message_t *m)
-{
+static void print_headers(const rd_kafka_message_t *m) {
     rd_kafka_headers_t *headers;
     const char *name;
     const void *value;
@@ -163,30 +141,27 @@ static void print_headers(const rd_kafka_message_t *m)
     if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
         for (; !rd_kafka_header_get_all(headers, i, &name, &value, &n); i++)
             printf("%s%s=%.*s", i ? "," : "", name, (int)n, (const char *)value);
-    if (i == 0)
-        fputs("\\N", stdout);
+    if (i == 0) fputs("\\N", stdout);
 }
 
-static void consume(char **args)
-{
+static void consume(char **args) {
     rd_kafka_conf_t *conf = common();
     set(conf, "enable.partition.eof", "true");
     rd_kafka_t *rk = open_consumer(conf, "none");
     int64_t count = atoll(args[3]), read = 0;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, args[0], atoi(args[1]))->offset = start_offset(rk, args[0], atoi(args[1]), args[2]);
+    rd_kafka_topic_partition_list_add(list, args[0], atoi(args[1]))->offset =
+        start_offset(rk, args[0], atoi(args[1]), args[2]);
     rd_kafka_assign(rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     puts("ready");
     fflush(stdout);
     while (read != count) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 1000);
-        if (!m)
-            continue;
+        if (!m) continue;
         if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             die("consume: %s", rd_kafka_message_errstr(m));
-        if (m->err && count < 0)
-            count = read;
+        if (m->err && count < 0) count = read;
         if (!m->err) {
             printf("%lld\t", (long long)m->offset);
             print_bytes(m->key, m->key_len);
@@ -206,8 +181,7 @@ static void consume(char **args)
 
 /* ---- member ---- */
 
-static void commit(rd_kafka_t *rk)
-{
+static void commit(rd_kafka_t *rk) {
     if (npending == 0 || rd_kafka_commit(rk, NULL, 0))
         return; /* tried again after the next poll, or the partition goes to somebody else */
     for (size_t i = 0; i < npending; i++)
@@ -216,21 +190,18 @@ static void commit(rd_kafka_t *rk)
     npending = 0;
 }
 
-static void drop(const rd_kafka_topic_partition_list_t *lost)
-{
+static void drop(const rd_kafka_topic_partition_list_t *lost) {
     size_t kept = 0;
     for (size_t i = 0; i < npending; i++) {
         int is_lost = 0;
-        for (int p = 0; p < lost->cnt; p++)
-            is_lost |= lost->elems[p].partition == pending[i].partition;
-        if (!is_lost)
-            pending[kept++] = pending[i];
+        for (int p = 0; p < lost->cnt; p++) is_lost |= lost->elems[p].partition == pending[i].partition;
+        if (!is_lost) pending[kept++] = pending[i];
     }
     npending = kept;
 }
 
-static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *places, void *opaque)
-{
+static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *places,
+                       void *opaque) {
     (void)opaque;
     int cooperative = !strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE");
     int assigned = e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -241,17 +212,16 @@ static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_par
     if (!cooperative)
         rd_kafka_assign(rk, assigned ? places : NULL);
     else
-        rd_kafka_error_destroy(assigned ? rd_kafka_incremental_assign(rk, places) : rd_kafka_incremental_unassign(rk, places));
+        rd_kafka_error_destroy(assigned ? rd_kafka_incremental_assign(rk, places)
+                                        : rd_kafka_incremental_unassign(rk, places));
 }
 
-static void stop(int signal_number)
-{
+static void stop(int signal_number) {
     (void)signal_number;
     stopped = 1;
 }
 
-static void take(const rd_kafka_message_t *m)
-{
+static void take(const rd_kafka_message_t *m) {
     if (npending == MAX_PENDING || m->len >= sizeof pending->value)
         die("more records, or larger ones, than a member takes");
     struct pending *p = &pending[npending++];
@@ -261,8 +231,7 @@ static void take(const rd_kafka_message_t *m)
     p->value[m->len] = 0;
 }
 
-static void member(char **args)
-{
+static void member(char **args) {
     rd_kafka_conf_t *conf = common();
     set(conf, "partition.assignment.strategy", args[2]);
     set(conf, "session.timeout.ms", "10000");
@@ -278,8 +247,7 @@ static void member(char **args)
         int wait = 200;
         rd_kafka_message_t *m;
         for (int n = 0; n < 100 && (m = rd_kafka_consumer_poll(rk, wait)); n++, wait = 0) {
-            if (!m->err)
-                take(m);
+            if (!m->err) take(m);
             rd_kafka_message_destroy(m);
         }
         commit(rk);
@@ -290,50 +258,46 @@ static void member(char **args)
 
 /* ---- admin ---- */
 
-static rd_kafka_event_t *answer(rd_kafka_queue_t *queue, const char *what)
-{
+static rd_kafka_event_t *answer(rd_kafka_queue_t *queue, const char *what) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event)
-        die("%s: no answer", what);
-    if (rd_kafka_event_error(event))
-        die("%s: %s", what, rd_kafka_event_error_string(event));
+    if (!event) die("%s: no answer", what);
+    if (rd_kafka_event_error(event)) die("%s: %s", what, rd_kafka_event_error_string(event));
     return event;
 }
 
-static void expect(const char *what, rd_kafka_resp_err_t got, rd_kafka_resp_err_t wanted)
-{
-    if (got != wanted)
-        die("%s: %s, wanted %s", what, rd_kafka_err2name(got), rd_kafka_err2name(wanted));
+static void expect(const char *what, rd_kafka_resp_err_t got, rd_kafka_resp_err_t wanted) {
+    if (got != wanted) die("%s: %s, wanted %s", what, rd_kafka_err2name(got), rd_kafka_err2name(wanted));
 }
 
-static void create_topic(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic, rd_kafka_resp_err_t wanted)
-{
+static void create_topic(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic,
+                         rd_kafka_resp_err_t wanted) {
     char err[256];
     rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic, 2, 1, err, sizeof err);
     rd_kafka_NewTopic_set_config(new, "retention.ms", "3600000");
     rd_kafka_CreateTopics(rk, &new, 1, NULL, queue);
     rd_kafka_event_t *event = answer(queue, "CreateTopics");
     size_t n;
-    const rd_kafka_topic_result_t **got = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+    const rd_kafka_topic_result_t **got =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
     expect("CreateTopics", rd_kafka_topic_result_error(got[0]), wanted);
     rd_kafka_event_destroy(event);
     rd_kafka_NewTopic_destroy(new);
 }
 
-static void delete_topic(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic, rd_kafka_resp_err_t wanted)
-{
+static void delete_topic(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic,
+                         rd_kafka_resp_err_t wanted) {
     rd_kafka_DeleteTopic_t *old = rd_kafka_DeleteTopic_new(topic);
     rd_kafka_DeleteTopics(rk, &old, 1, NULL, queue);
     rd_kafka_event_t *event = answer(queue, "DeleteTopics");
     size_t n;
-    const rd_kafka_topic_result_t **got = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    const rd_kafka_topic_result_t **got =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
     expect("DeleteTopics", rd_kafka_topic_result_error(got[0]), wanted);
     rd_kafka_event_destroy(event);
     rd_kafka_DeleteTopic_destroy(old);
 }
 
-static void create_partitions(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic)
-{
+static void create_partitions(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic) {
     char err[256];
     rd_kafka_NewPartitions_t *new = rd_kafka_NewPartitions_new(topic, 4, err, sizeof err);
     rd_kafka_CreatePartitions(rk, &new, 1, NULL, queue);
@@ -346,8 +310,8 @@ static void create_partitions(rd_kafka_t *rk, rd_kafka_queue_t *queue, const cha
     rd_kafka_NewPartitions_destroy(new);
 }
 
-static void config_is(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic, const char *name, const char *wanted)
-{
+static void config_is(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic, const char *name,
+                      const char *wanted) {
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_DescribeConfigs(rk, &resource, 1, NULL, queue);
     rd_kafka_event_t *event = answer(queue, "DescribeConfigs");
@@ -360,14 +324,12 @@ static void config_is(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic
     for (size_t i = 0; i < nentries; i++)
         if (!strcmp(rd_kafka_ConfigEntry_name(entries[i]), name))
             value = rd_kafka_ConfigEntry_value(entries[i]);
-    if (!value || strcmp(value, wanted))
-        die("%s is %s, wanted %s", name, value ? value : "absent", wanted);
+    if (!value || strcmp(value, wanted)) die("%s is %s, wanted %s", name, value ? value : "absent", wanted);
     rd_kafka_event_destroy(event);
     rd_kafka_ConfigResource_destroy(resource);
 }
 
-static void commit_offset(const char *topic, const char *group, int64_t offset)
-{
+static void commit_offset(const char *topic, const char *group, int64_t offset) {
     rd_kafka_t *rk = open_consumer(common(), group);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, 0)->offset = offset;
@@ -382,33 +344,29 @@ static void commit_offset(const char *topic, const char *group, int64_t offset)
     rd_kafka_destroy(rk);
 }
 
-static void group_is_listed(rd_kafka_t *rk, const char *group, int wanted)
-{
+static void group_is_listed(rd_kafka_t *rk, const char *group, int wanted) {
     const struct rd_kafka_group_list *list;
     expect("list groups", rd_kafka_list_groups(rk, NULL, &list, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
     int found = 0;
-    for (int i = 0; i < list->group_cnt; i++)
-        found |= !strcmp(list->groups[i].group, group);
+    for (int i = 0; i < list->group_cnt; i++) found |= !strcmp(list->groups[i].group, group);
     rd_kafka_group_list_destroy(list);
-    if (found != wanted)
-        die("the group %s is%s listed", group, found ? "" : " not");
+    if (found != wanted) die("the group %s is%s listed", group, found ? "" : " not");
 }
 
-static void delete_group(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *group)
-{
+static void delete_group(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *group) {
     rd_kafka_DeleteGroup_t *old = rd_kafka_DeleteGroup_new(group);
     rd_kafka_DeleteGroups(rk, &old, 1, NULL, queue);
     rd_kafka_event_t *event = answer(queue, "DeleteGroups");
     size_t n;
-    const rd_kafka_group_result_t **got = rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
+    const rd_kafka_group_result_t **got =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
     if (rd_kafka_group_result_error(got[0]))
         die("DeleteGroups: %s", rd_kafka_error_string(rd_kafka_group_result_error(got[0])));
     rd_kafka_event_destroy(event);
     rd_kafka_DeleteGroup_destroy(old);
 }
 
-static void delete_records(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic)
-{
+static void delete_records(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *topic) {
     rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(before, topic, 0)->offset = 0;
     rd_kafka_DeleteRecords_t *records = rd_kafka_DeleteRecords_new(before);
@@ -423,25 +381,21 @@ static void delete_records(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *
 }
 
 /* Waits until the topic has that many partitions; 0: until it is gone. */
-static void wait_partitions(rd_kafka_t *rk, const char *topic, int wanted)
-{
+static void wait_partitions(rd_kafka_t *rk, const char *topic, int wanted) {
     for (int tries = 0; tries < 300; tries++) {
         const struct rd_kafka_metadata *md;
         int found = 0;
         expect("metadata", rd_kafka_metadata(rk, 1, NULL, &md, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
         for (int i = 0; i < md->topic_cnt; i++)
-            if (!strcmp(md->topics[i].topic, topic))
-                found = md->topics[i].partition_cnt;
+            if (!strcmp(md->topics[i].topic, topic)) found = md->topics[i].partition_cnt;
         rd_kafka_metadata_destroy(md);
-        if (found == wanted)
-            return;
+        if (found == wanted) return;
         usleep(50000);
     }
     die("%s does not come to %d partitions", topic, wanted);
 }
 
-static void admin(char **args)
-{
+static void admin(char **args) {
     rd_kafka_t *rk = open_client(RD_KAFKA_PRODUCER, common());
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     create_topic(rk, queue, args[0], RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -463,17 +417,18 @@ static void admin(char **args)
     rd_kafka_destroy(rk);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int nargs;
         void (*run)(char **args);
-    } verbs[] = {{"produce", 3, produce}, {"consume", 4, consume}, {"member", 3, member}, {"admin", 2, admin}};
+    } verbs[] = {
+        {"produce", 3, produce}, {"consume", 4, consume}, {"member", 3, member}, {"admin", 2, admin}};
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name) && argc == 2 + verbs[i].nargs) {
             verbs[i].run(argv + 2);
             return 0;
         }
-    die("%s", "usage: client produce|consume|member|admin ..., see tests/lib/suite.py; BOOTSTRAP names the broker");
+    die("%s",
+        "usage: client produce|consume|member|admin ..., see tests/lib/suite.py; BOOTSTRAP names the broker");
 }

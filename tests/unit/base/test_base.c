@@ -61,7 +61,8 @@ static void hashmap_against_array(void **state) {
     for (int step = 0; step < 100000; step++) {
         size_t k = random_below(&r, KEYS);
         void *before = model[k];
-        if (random_below(&r, 2)) assert_ptr_equal(hashmap_put(&m, keys[k], strlen(keys[k]), model[k] = &keys[k]), before);
+        if (random_below(&r, 2))
+            assert_ptr_equal(hashmap_put(&m, keys[k], strlen(keys[k]), model[k] = &keys[k]), before);
         else {
             assert_ptr_equal(hashmap_del(&m, keys[k], strlen(keys[k])), before);
             model[k] = NULL;
@@ -161,9 +162,15 @@ static void errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arena_bounds), cmocka_unit_test(strbuf_limits), cmocka_unit_test(hashmap_against_array),
-        cmocka_unit_test(heap_sorts),   cmocka_unit_test(varints),       cmocka_unit_test(crc),
-        cmocka_unit_test(uuids),        cmocka_unit_test(murmur),        cmocka_unit_test(errors),
+        cmocka_unit_test(arena_bounds),
+        cmocka_unit_test(strbuf_limits),
+        cmocka_unit_test(hashmap_against_array),
+        cmocka_unit_test(heap_sorts),
+        cmocka_unit_test(varints),
+        cmocka_unit_test(crc),
+        cmocka_unit_test(uuids),
+        cmocka_unit_test(murmur),
+        cmocka_unit_test(errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
