@@ -1,6 +1,8 @@
-"""Hostile bytes: for each, the broker gives an error or closes the connection, other clients go on, memory stays bounded, and it
-lives. Where the reference is there too, what it does with the same bytes is compared: an answer, a closed connection, or silence.
+"""Hostile bytes: for each, the broker gives an error or closes the connection, other clients go on, memory
+stays bounded, and it lives. Where the reference is there too, what it does with the same bytes is compared:
+an answer, a closed connection, or silence.
 """
+
 import concurrent.futures
 import os
 import random
@@ -53,12 +55,18 @@ def not_the_reference():
 
 
 class Bystander:
-    """Another client: writes and reads while the bad one is at work. check() fails if it ever waited long or erred."""
+    """Another client: writes and reads while the bad one is at work. check() fails if it ever waited long or
+    erred."""
 
     def __init__(self):
         self.topic = unique("bystander")
         with Connection(bootstrap()) as c:
-            made = c.call("CreateTopics", 4, topics=[{"name": self.topic, "numPartitions": 1, "replicationFactor": 1}], timeoutMs=10000)
+            made = c.call(
+                "CreateTopics",
+                4,
+                topics=[{"name": self.topic, "numPartitions": 1, "replicationFactor": 1}],
+                timeoutMs=10000,
+            )
             equal(made["topics"][0]["errorCode"], 0, "creation")
         wait_for(lambda: self.once() == 0, "the bystander's topic")
         self.stop, self.slowest, self.error, self.count = threading.Event(), 0.0, None, 0
@@ -71,7 +79,9 @@ class Bystander:
 
     def write(self, c):
         data = [{"name": self.topic, "partitionData": [{"index": 0, "records": batch([b"still here"])}]}]
-        return c.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=data)["responses"][0]["partitionResponses"][0]["errorCode"]
+        return c.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=data)["responses"][0][
+            "partitionResponses"
+        ][0]["errorCode"]
 
     def work(self):
         try:
@@ -96,7 +106,10 @@ class Bystander:
         if kind:
             return
         check(not self.error, f"the bystander: {type(self.error).__name__} {self.error}")
-        check(self.count > 0 and self.slowest < 5, f"the bystander wrote {self.count} times, the slowest took {self.slowest:.1f} s")
+        check(
+            self.count > 0 and self.slowest < 5,
+            f"the bystander wrote {self.count} times, the slowest took {self.slowest:.1f} s",
+        )
         equal(self.once(), 0, "a new connection's produce")
 
 
@@ -108,15 +121,18 @@ def bounded(before, most, what):
 
 
 def header(key, version, client="x", flexible=False):
-    return encode(HEADERS["RequestHeader"], 2 if flexible else 1, {"requestApiKey": key, "requestApiVersion": version,
-                                                                   "correlationId": 1, "clientId": client})
+    return encode(
+        HEADERS["RequestHeader"],
+        2 if flexible else 1,
+        {"requestApiKey": key, "requestApiVersion": version, "correlationId": 1, "clientId": client},
+    )
 
 
 def frames():
     """(what, bytes)"""
     ok = header(18, 0)
     yield "a negative length", struct.pack(">i", -1)
-    yield "the smallest length", struct.pack(">i", -2**31)
+    yield "the smallest length", struct.pack(">i", -(2**31))
     yield "a frame over socket.request.max.bytes", struct.pack(">i", 104857601)
     yield "the largest length", struct.pack(">i", 2**31 - 1)
     yield "HTTP", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -136,9 +152,13 @@ def frames():
     yield "an array of -2", frame(header(3, 1) + struct.pack(">i", -2))
     yield "a compact array of 2^32", frame(header(3, 9, flexible=True) + b"\xff\xff\xff\xff\x0f\x00")
     yield "a varint without end", frame(header(3, 9, flexible=True) + b"\xff" * 20)
-    yield "a tag longer than the frame", frame(header(18, 3, flexible=True) + b"\x02a\x02b\x01\x05\xff\xff\xff\x7f")
+    yield "a tag longer than the frame", frame(
+        header(18, 3, flexible=True) + b"\x02a\x02b\x01\x05\xff\xff\xff\x7f"
+    )
     yield "a million tags", frame(header(18, 3, flexible=True) + b"\x02a\x02b\xc0\x84\x3d")
-    yield "a string that is not UTF-8", frame(header(3, 1) + struct.pack(">i", 1) + struct.pack(">h", 2) + b"\xff\xfe")
+    yield "a string that is not UTF-8", frame(
+        header(3, 1) + struct.pack(">i", 1) + struct.pack(">h", 2) + b"\xff\xfe"
+    )
     yield "an answer-less API of a controller", frame(header(52, 0, flexible=True) + bytes(8))
 
 
@@ -158,13 +178,48 @@ def frames_as_the_reference():
 def truncated_requests():
     """Every prefix of good requests, as a whole frame: an answer or a closed connection, never silence."""
     requests = [
-        (header(3, 12, flexible=True) + encode(APIS["Metadata"].request, 12, {"topics": [{"name": "a"}], "allowAutoTopicCreation": False})),
-        (header(0, 9, flexible=True) + encode(APIS["Produce"].request, 9, {"acks": -1, "timeoutMs": 100, "topicData": [
-            {"name": "none", "partitionData": [{"index": 0, "records": batch([b"x"])}]}]})),
-        (header(1, 12, flexible=True) + encode(APIS["Fetch"].request, 12, {"maxWaitMs": 0, "topics": [
-            {"topic": "none", "partitions": [{"partition": 0}]}]})),
-        (header(11, 5) + encode(APIS["JoinGroup"].request, 5, {"groupId": "g", "protocolType": "consumer", "memberId": "nobody",
-                                                               "sessionTimeoutMs": 10000, "protocols": [{"name": "r", "metadata": b"x"}]})),
+        (
+            header(3, 12, flexible=True)
+            + encode(
+                APIS["Metadata"].request, 12, {"topics": [{"name": "a"}], "allowAutoTopicCreation": False}
+            )
+        ),
+        (
+            header(0, 9, flexible=True)
+            + encode(
+                APIS["Produce"].request,
+                9,
+                {
+                    "acks": -1,
+                    "timeoutMs": 100,
+                    "topicData": [
+                        {"name": "none", "partitionData": [{"index": 0, "records": batch([b"x"])}]}
+                    ],
+                },
+            )
+        ),
+        (
+            header(1, 12, flexible=True)
+            + encode(
+                APIS["Fetch"].request,
+                12,
+                {"maxWaitMs": 0, "topics": [{"topic": "none", "partitions": [{"partition": 0}]}]},
+            )
+        ),
+        (
+            header(11, 5)
+            + encode(
+                APIS["JoinGroup"].request,
+                5,
+                {
+                    "groupId": "g",
+                    "protocolType": "consumer",
+                    "memberId": "nobody",
+                    "sessionTimeoutMs": 10000,
+                    "protocols": [{"name": "r", "metadata": b"x"}],
+                },
+            )
+        ),
     ]
     with Bystander():
         for request in requests:
@@ -222,7 +277,9 @@ def slow_and_half_open():
         for i in range(300):
             s = connect(bootstrap())
             if i % 3 == 0:
-                s.sendall(struct.pack(">i", 50_000_000))  # a large frame that never comes: no memory for it in advance
+                s.sendall(
+                    struct.pack(">i", 50_000_000)
+                )  # a large frame that never comes: no memory for it in advance
             elif i % 3 == 1:
                 s.sendall(frame(header(18, 0))[:5])
             open_ones.append(s)
@@ -249,14 +306,31 @@ def never_reads():
         with Connection(bootstrap()) as c:
             data = [{"name": topic, "partitionData": [{"index": 0, "records": batch([b"z" * 900_000])}]}]
             for _ in range(20):
-                equal(c.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=data)["responses"][0]["partitionResponses"][0]["errorCode"], 0,
-                      "produce")
+                equal(
+                    c.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=data)["responses"][0][
+                        "partitionResponses"
+                    ][0]["errorCode"],
+                    0,
+                    "produce",
+                )
         before = memory()
         greedy = Connection(bootstrap(), seconds=2)
         try:
             for _ in range(300):
-                greedy.send("Fetch", 11, maxWaitMs=0, minBytes=0, maxBytes=50 << 20, sessionEpoch=-1, topics=[
-                    {"topic": topic, "partitions": [{"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 50 << 20}]}])
+                greedy.send(
+                    "Fetch",
+                    11,
+                    maxWaitMs=0,
+                    minBytes=0,
+                    maxBytes=50 << 20,
+                    sessionEpoch=-1,
+                    topics=[
+                        {
+                            "topic": topic,
+                            "partitions": [{"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 50 << 20}],
+                        }
+                    ],
+                )
         except (TimeoutError, wire.Closed):
             pass
         time.sleep(1)
@@ -269,9 +343,19 @@ def decompression_bombs():
     """A small batch that says it holds much more than max.message.bytes lets in."""
     not_the_reference()
     import gzip  # pylint: disable=import-outside-toplevel
-    bombs = {"gzip": gzip.compress(gzip.compress(bytes(200 << 20), 9), 9), "snappy": b"\xff\xff\xff\xff\x0f" + b"\xfe\x01\x00" * 1000}
+
+    bombs = {
+        "gzip": gzip.compress(gzip.compress(bytes(200 << 20), 9), 9),
+        "snappy": b"\xff\xff\xff\xff\x0f" + b"\xfe\x01\x00" * 1000,
+    }
     bombs["gzip of zeros"] = gzip.compress(bytes(100 << 20), 9)[:900_000]
-    bombs["lz4"] = b"\x04\x22\x4d\x18\x60\x40\x82" + struct.pack("<I", 65000) + b"\x1f\x00\x01\x00" + b"\xff" * 64996 + bytes(4)
+    bombs["lz4"] = (
+        b"\x04\x22\x4d\x18\x60\x40\x82"
+        + struct.pack("<I", 65000)
+        + b"\x1f\x00\x01\x00"
+        + b"\xff" * 64996
+        + bytes(4)
+    )
     bombs["zstd"] = b"\x28\xb5\x2f\xfd\xe4" + struct.pack("<Q", 1 << 40) + b"\x03\x00\x80\x00"
     with Bystander() as bystander:
         for what, payload in bombs.items():
@@ -280,8 +364,15 @@ def decompression_bombs():
                 records = batch([b"x"], codec, payload=payload, count=count, lastOffsetDelta=count - 1)
                 with Connection(bootstrap(), seconds=30) as c:
                     start = time.monotonic()
-                    answer = c.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[
-                        {"name": bystander.topic, "partitionData": [{"index": 0, "records": records}]}])
+                    answer = c.call(
+                        "Produce",
+                        9,
+                        acks=-1,
+                        timeoutMs=5000,
+                        topicData=[
+                            {"name": bystander.topic, "partitionData": [{"index": 0, "records": records}]}
+                        ],
+                    )
                     error = answer["responses"][0]["partitionResponses"][0]["errorCode"]
                     check(error != 0, f"{what}, count {count} was taken")
                     check(time.monotonic() - start < 10, f"{what} took {time.monotonic() - start:.1f} s")
@@ -290,7 +381,8 @@ def decompression_bombs():
 
 @case(seconds=90, alone=True)
 def large_frames():
-    """Frames of the largest size that is allowed, several at once: memory follows queued.max.request.bytes or the frames, and is given back."""
+    """Frames of the largest size that is allowed, several at once: memory follows queued.max.request.bytes or
+    the frames, and is given back."""
     not_the_reference()
     with Bystander() as bystander:
         body = header(3, 1) + bytes(50 << 20)
@@ -313,7 +405,9 @@ def ten_thousand_connections():
         wanted = hard - 500
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted + 500), hard))
     with Bystander() as bystander:
-        with concurrent.futures.ThreadPoolExecutor(50) as pool:  # on a busy machine a connect waits for its turn
+        with concurrent.futures.ThreadPoolExecutor(
+            50
+        ) as pool:  # on a busy machine a connect waits for its turn
             sockets = list(pool.map(lambda _: connect(bootstrap(), 30), range(wanted)))
         request = frame(header(18, 0))
         for s in sockets:
@@ -329,7 +423,8 @@ def ten_thousand_connections():
 
 @case(seconds=60)
 def pipelines():
-    """A thousand requests at once on a connection are answered in order; a bad one among them ends it after the good ones before it."""
+    """A thousand requests at once on a connection are answered in order; a bad one among them ends it after
+    the good ones before it."""
     with Bystander(), Connection(bootstrap()) as c:
         for _ in range(1000):
             c.send("ApiVersions", 0)
@@ -349,7 +444,8 @@ def pipelines():
 
 @case(seconds=60)
 def null_records_and_odd_metadata():
-    """What makes the reference itself silent: null records in a Produce, a consumer's subscription that announces a huge array."""
+    """What makes the reference itself silent: null records in a Produce, a consumer's subscription that
+    announces a huge array."""
     not_the_reference()
     with Bystander() as bystander:
         for v in (3, 9, 12):
@@ -357,14 +453,26 @@ def null_records_and_odd_metadata():
             try:
                 with Connection(bootstrap()) as c:
                     answer = c.call("Produce", v, acks=-1, timeoutMs=5000, topicData=data)
-                    check(answer["responses"][0]["partitionResponses"][0]["errorCode"] != 0, "null records were taken")
+                    check(
+                        answer["responses"][0]["partitionResponses"][0]["errorCode"] != 0,
+                        "null records were taken",
+                    )
             except wire.Closed:
                 pass
         with Connection(bootstrap()) as c:
             wait_for(lambda: c.call("FindCoordinator", 1, key="odd")["errorCode"] == 0, "a coordinator")
-            fields = {"groupId": unique("odd"), "sessionTimeoutMs": 6000, "rebalanceTimeoutMs": 6000, "memberId": "",
-                      "protocolType": "consumer", "protocols": [{"name": "range", "metadata": b"\0\1range"}]}
-            wait_for(lambda: c.call("JoinGroup", 2, **fields)["errorCode"] not in (14, 15, 16), "an answer to the join")
+            fields = {
+                "groupId": unique("odd"),
+                "sessionTimeoutMs": 6000,
+                "rebalanceTimeoutMs": 6000,
+                "memberId": "",
+                "protocolType": "consumer",
+                "protocols": [{"name": "range", "metadata": b"\0\1range"}],
+            }
+            wait_for(
+                lambda: c.call("JoinGroup", 2, **fields)["errorCode"] not in (14, 15, 16),
+                "an answer to the join",
+            )
 
 
 @case(seconds=60)

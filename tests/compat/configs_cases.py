@@ -1,4 +1,6 @@
-"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources, DescribeCluster, DescribeLogDirs, DescribeQuorum."""
+"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources, DescribeCluster,
+DescribeLogDirs, DescribeQuorum."""
+
 from exchange import exchange
 from lib.case import main, wait_for
 from lib.records import batch
@@ -6,12 +8,24 @@ from lib.wire import versions
 
 TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
 # Broker configurations that name this node's place.
-PLACE = {"listeners", "advertised.listeners", "log.dirs", "log.dir", "controller.quorum.voters", "metadata.log.dir"}
+PLACE = {
+    "listeners",
+    "advertised.listeners",
+    "log.dirs",
+    "log.dir",
+    "controller.quorum.voters",
+    "metadata.log.dir",
+}
 SET, DELETE, APPEND, SUBTRACT = range(4)
 
 
 def describe(peer, v, kind, name, keys=None, **fields):
-    answer = peer.call("DescribeConfigs", v, resources=[{"resourceType": kind, "resourceName": name, "configurationKeys": keys}], **fields)
+    answer = peer.call(
+        "DescribeConfigs",
+        v,
+        resources=[{"resourceType": kind, "resourceName": name, "configurationKeys": keys}],
+        **fields,
+    )
     for result in answer["results"] if answer != "closed" else ():
         for config in result["configs"] or ():
             if config["name"] in PLACE:
@@ -22,7 +36,8 @@ def describe(peer, v, kind, name, keys=None, **fields):
 
 @exchange(seconds=90)
 def describe_configs(peer):
-    """Every topic and broker configuration: name, value, source, type, sensitivity, synonyms, whether it has documentation."""
+    """Every topic and broker configuration: name, value, source, type, sensitivity, synonyms, whether it has
+    documentation."""
     topic = peer.create(peer.name("t"), 1, retention_ms=1234, cleanup_policy="compact,delete")
     for v in versions("DescribeConfigs"):
         for synonyms in (False, True):
@@ -30,7 +45,9 @@ def describe_configs(peer):
             yield f"v{v} topic, synonyms {synonyms}", describe(peer, v, TOPIC, topic, **more)
             yield f"v{v} broker, synonyms {synonyms}", describe(peer, v, BROKER, "1", **more)
         yield f"v{v} all brokers", describe(peer, v, BROKER, "")
-        yield f"v{v} some keys", describe(peer, v, TOPIC, topic, ["retention.ms", "no.such.key", "segment.bytes"])
+        yield f"v{v} some keys", describe(
+            peer, v, TOPIC, topic, ["retention.ms", "no.such.key", "segment.bytes"]
+        )
         yield f"v{v} no keys", describe(peer, v, TOPIC, topic, [])
         yield f"v{v} unknown topic", describe(peer, v, TOPIC, peer.name("none"))
         yield f"v{v} invalid topic", describe(peer, v, TOPIC, "a b")
@@ -39,7 +56,10 @@ def describe_configs(peer):
         yield f"v{v} broker without number", describe(peer, v, BROKER, "one")
         yield f"v{v} type 99", describe(peer, v, 99, "x")
         yield f"v{v} type 0", describe(peer, v, 0, "x")
-        two = [{"resourceType": TOPIC, "resourceName": n, "configurationKeys": ["retention.ms"]} for n in (topic, peer.name("none"))]
+        two = [
+            {"resourceType": TOPIC, "resourceName": n, "configurationKeys": ["retention.ms"]}
+            for n in (topic, peer.name("none"))
+        ]
         yield f"v{v} two", peer.call("DescribeConfigs", v, resources=two)
         yield f"v{v} nothing", peer.call("DescribeConfigs", v, resources=[])
 
@@ -57,8 +77,18 @@ def alter_configs(peer):
         topic = peer.create(peer.name(f"t{v}"), 1, retention_ms=1234)
 
         def alter(*pairs, kind=TOPIC, name=topic, w=v, **fields):
-            return peer.call("AlterConfigs", w, resources=[{"resourceType": kind, "resourceName": name, "configs": [
-                {"name": n, "value": value} for n, value in pairs]}], **fields)
+            return peer.call(
+                "AlterConfigs",
+                w,
+                resources=[
+                    {
+                        "resourceType": kind,
+                        "resourceName": name,
+                        "configs": [{"name": n, "value": value} for n, value in pairs],
+                    }
+                ],
+                **fields,
+            )
 
         yield f"v{v} set", alter(("segment.bytes", "2000000"))
         yield f"v{v} replaced all", own_configs(peer, topic)
@@ -84,8 +114,20 @@ def incremental_alter_configs(peer):
         topic = peer.create(peer.name(f"t{v}"), 1, retention_ms=1234)
 
         def alter(*changes, kind=TOPIC, name=topic, w=v, **fields):
-            return peer.call("IncrementalAlterConfigs", w, resources=[{"resourceType": kind, "resourceName": name, "configs": [
-                {"name": n, "configOperation": op, "value": value} for n, op, value in changes]}], **fields)
+            return peer.call(
+                "IncrementalAlterConfigs",
+                w,
+                resources=[
+                    {
+                        "resourceType": kind,
+                        "resourceName": name,
+                        "configs": [
+                            {"name": n, "configOperation": op, "value": value} for n, op, value in changes
+                        ],
+                    }
+                ],
+                **fields,
+            )
 
         yield f"v{v} set", alter(("segment.bytes", SET, "2000000"))
         yield f"v{v} append", alter(("cleanup.policy", APPEND, "compact"))
@@ -119,13 +161,31 @@ def incremental_alter_configs(peer):
 @exchange(seconds=60, alone=True)
 def broker_configs(peer):
     """Dynamic configurations of one broker and of all, their order of precedence, and what they change."""
+
     def alter(name, *changes):
-        return peer.call("IncrementalAlterConfigs", 1, resources=[{"resourceType": BROKER, "resourceName": name, "configs": [
-            {"name": n, "configOperation": op, "value": value} for n, op, value in changes]}])
+        return peer.call(
+            "IncrementalAlterConfigs",
+            1,
+            resources=[
+                {
+                    "resourceType": BROKER,
+                    "resourceName": name,
+                    "configs": [
+                        {"name": n, "configOperation": op, "value": value} for n, op, value in changes
+                    ],
+                }
+            ],
+        )
 
     def value(source=None):
-        found = describe(peer, 4, BROKER, "1", ["log.retention.ms", "message.max.bytes"], includeSynonyms=True)
-        return found if source is None or all(c["configSource"] == source for c in found["results"][0]["configs"]) else None
+        found = describe(
+            peer, 4, BROKER, "1", ["log.retention.ms", "message.max.bytes"], includeSynonyms=True
+        )
+        return (
+            found
+            if source is None or all(c["configSource"] == source for c in found["results"][0]["configs"])
+            else None
+        )
 
     yield "at first", value()
     yield "for all", alter("", ("message.max.bytes", SET, "2000000"), ("log.retention.ms", SET, "5000000"))
@@ -133,7 +193,9 @@ def broker_configs(peer):
     yield "for one", alter("1", ("message.max.bytes", SET, "3000000"), ("log.retention.ms", SET, "6000000"))
     yield "one then", wait_for(lambda: value(2), "the broker's own")
     topic = peer.create(peer.name("t"))
-    yield "a topic's default follows", describe(peer, 4, TOPIC, topic, ["max.message.bytes", "retention.ms"], includeSynonyms=True)
+    yield "a topic's default follows", describe(
+        peer, 4, TOPIC, topic, ["max.message.bytes", "retention.ms"], includeSynonyms=True
+    )
     yield "dynamic brokers listed", peer.call("ListConfigResources", 1, resourceTypes=[BROKER])
     yield "one deleted", alter("1", ("message.max.bytes", DELETE, None), ("log.retention.ms", DELETE, None))
     yield "back to all", wait_for(lambda: value(3), "the default of all brokers again")
@@ -149,10 +211,17 @@ def broker_configs(peer):
 def list_config_resources(peer):
     topic = peer.create(peer.name("t"))
     for v in versions("ListConfigResources"):
-        for types in ([], [TOPIC], [BROKER], [GROUP], [METRICS], [LOGGER], [99], [TOPIC, TOPIC]) if v >= 1 else (None,):
+        for types in (
+            ([], [TOPIC], [BROKER], [GROUP], [METRICS], [LOGGER], [99], [TOPIC, TOPIC]) if v >= 1 else (None,)
+        ):
             answer = peer.call("ListConfigResources", v, **({"resourceTypes": types} if v >= 1 else {}))
-            answer["configResources"] = [r for r in answer["configResources"] if r.get("resourceType", METRICS) in (METRICS, LOGGER)
-                                         or r["resourceName"].startswith(peer.prefix) or r["resourceName"] == "1"]
+            answer["configResources"] = [
+                r
+                for r in answer["configResources"]
+                if r.get("resourceType", METRICS) in (METRICS, LOGGER)
+                or r["resourceName"].startswith(peer.prefix)
+                or r["resourceName"] == "1"
+            ]
             yield f"v{v} {types}", answer
     yield "the topic", {"name": topic}
 
@@ -163,7 +232,9 @@ def describe_cluster(peer):
         for operations in (False, True):
             for kind in (1, 2, 3) if v >= 1 else (None,):
                 more = {"endpointType": kind} if kind else {}
-                answer = peer.call("DescribeCluster", v, includeClusterAuthorizedOperations=operations, **more)
+                answer = peer.call(
+                    "DescribeCluster", v, includeClusterAuthorizedOperations=operations, **more
+                )
                 yield f"v{v} operations {operations} endpoint {kind}", answer
         if v >= 2:
             yield f"v{v} fenced too", peer.call("DescribeCluster", v, includeFencedBrokers=True)
@@ -174,9 +245,14 @@ def describe_log_dirs(peer):
     topic = peer.create(peer.name("t"), 2)
     peer.produce(topic, batch([b"x" * 100], now=1_700_000_000_000))
     for v in versions("DescribeLogDirs"):
-        for label, topics in (("all", None), ("one", [{"topic": topic, "partitions": [0]}]), ("both", [{"topic": topic, "partitions": [0, 1]}]),
-                              ("unknown", [{"topic": peer.name("none"), "partitions": [0]}]), ("nothing", []),
-                              ("unknown partition", [{"topic": topic, "partitions": [9]}])):
+        for label, topics in (
+            ("all", None),
+            ("one", [{"topic": topic, "partitions": [0]}]),
+            ("both", [{"topic": topic, "partitions": [0, 1]}]),
+            ("unknown", [{"topic": peer.name("none"), "partitions": [0]}]),
+            ("nothing", []),
+            ("unknown partition", [{"topic": topic, "partitions": [9]}]),
+        ):
             answer = peer.call("DescribeLogDirs", v, topics=topics)
             for result in answer["results"]:
                 result["topics"] = peer.own(result["topics"])
@@ -197,8 +273,15 @@ def describe_quorum(peer):
         return answer
 
     for v in versions("DescribeQuorum"):
-        ask = lambda name, *partitions, w=v: readable(peer.call("DescribeQuorum", w, topics=[  # noqa: E731
-            {"topicName": name, "partitions": [{"partitionIndex": p} for p in partitions]}]))
+        ask = lambda name, *partitions, w=v: readable(
+            peer.call(
+                "DescribeQuorum",
+                w,
+                topics=[  # noqa: E731
+                    {"topicName": name, "partitions": [{"partitionIndex": p} for p in partitions]}
+                ],
+            )
+        )
         yield f"v{v}", ask("__cluster_metadata", 0)
         yield f"v{v} unknown partition", ask("__cluster_metadata", 1)
         yield f"v{v} unknown topic", ask("nope", 0)

@@ -1,4 +1,5 @@
 """Produce, Fetch, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, InitProducerId."""
+
 import time
 
 from exchange import ZERO, exchange
@@ -17,18 +18,36 @@ def data(peer, v, topic, *partitions):
 
 
 def produce(peer, v, topic, records, partition=0, **fields):
-    return peer.call("Produce", v, **{"acks": -1, "timeoutMs": 10000, "topicData": data(peer, v, topic, (partition, records)), **fields})
+    return peer.call(
+        "Produce",
+        v,
+        **{"acks": -1, "timeoutMs": 10000, "topicData": data(peer, v, topic, (partition, records)), **fields},
+    )
 
 
 def fetch(peer, v, topic, offset=0, partition=0, **fields):
     """One partition; records as hexadecimal text, so that a difference can be read."""
-    place = {"partition": partition, "fetchOffset": offset, "partitionMaxBytes": fields.pop("partitionMaxBytes", 1 << 20)}
+    place = {
+        "partition": partition,
+        "fetchOffset": offset,
+        "partitionMaxBytes": fields.pop("partitionMaxBytes", 1 << 20),
+    }
     for name in ("currentLeaderEpoch", "lastFetchedEpoch"):
         if name in fields:
             place[name] = fields.pop(name)
     name = {"topicId": fields.pop("topicId", None) or peer.topic_id(topic)} if v >= 13 else {"topic": topic}
-    answer = peer.call("Fetch", v, **{"maxWaitMs": 100, "minBytes": 0, "maxBytes": 1 << 20, **({"replicaId": -1} if v <= 14 else {}),
-                                      "topics": [{**name, "partitions": [place]}], **fields})
+    answer = peer.call(
+        "Fetch",
+        v,
+        **{
+            "maxWaitMs": 100,
+            "minBytes": 0,
+            "maxBytes": 1 << 20,
+            **({"replicaId": -1} if v <= 14 else {}),
+            "topics": [{**name, "partitions": [place]}],
+            **fields,
+        },
+    )
     return readable(answer)
 
 
@@ -46,17 +65,33 @@ def produce_versions(peer):
     topic = peer.create(peer.name("t"), 2)
     for v in versions("Produce"):
         for acks in (-1, 1):
-            yield f"v{v} acks {acks}", produce(peer, v, topic, batch([b"v%d" % v, b"two"], now=NOW), acks=acks)
+            yield f"v{v} acks {acks}", produce(
+                peer, v, topic, batch([b"v%d" % v, b"two"], now=NOW), acks=acks
+            )
         yield f"v{v} acks 2", produce(peer, v, topic, batch([b"x"], now=NOW), acks=2)
         if v < 13:
-            none = [{"name": peer.name("none"), "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}]}]
+            none = [
+                {
+                    "name": peer.name("none"),
+                    "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}],
+                }
+            ]
         else:
-            none = [{"topicId": "33" * 16, "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}]}]
+            none = [
+                {"topicId": "33" * 16, "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}]}
+            ]
         yield f"v{v} unknown topic", peer.call("Produce", v, acks=-1, timeoutMs=10000, topicData=none)
         yield f"v{v} unknown partition", produce(peer, v, topic, batch([b"x"], now=NOW), 9)
         yield f"v{v} negative partition", produce(peer, v, topic, batch([b"x"], now=NOW), -1)
         yield f"v{v} empty records", produce(peer, v, topic, b"")
-        both = data(peer, v, topic, (0, batch([b"p0"], now=NOW)), (1, batch([b"p1"], now=NOW)), (7, batch([b"p7"], now=NOW)))
+        both = data(
+            peer,
+            v,
+            topic,
+            (0, batch([b"p0"], now=NOW)),
+            (1, batch([b"p1"], now=NOW)),
+            (7, batch([b"p7"], now=NOW)),
+        )
         yield f"v{v} three partitions", peer.call("Produce", v, acks=-1, timeoutMs=10000, topicData=both)
         yield f"v{v} nothing", peer.call("Produce", v, acks=-1, timeoutMs=10000, topicData=[])
     yield "all of 0", fetch(peer, 12, topic)
@@ -69,15 +104,26 @@ def produce_without_acks(peer):
     topic = peer.create(peer.name("t"))
     for v in (3, 7, 9, 12, 13):
         connection = peer.connect()
-        connection.send("Produce", v, acks=0, timeoutMs=1000, topicData=data(peer, v, topic, (0, batch([b"v%d" % v], now=NOW))))
+        connection.send(
+            "Produce",
+            v,
+            acks=0,
+            timeoutMs=1000,
+            topicData=data(peer, v, topic, (0, batch([b"v%d" % v], now=NOW))),
+        )
         connection.waiting.clear()
         answer = connection.call("ApiVersions", 0)
         yield f"v{v}", {"error": answer["errorCode"]}
         connection.close()
     yield "what is there", fetch(peer, 12, topic)
     connection = peer.connect()
-    connection.send("Produce", 9, acks=0, timeoutMs=1000, topicData=[
-        {"name": topic, "partitionData": [{"index": 8, "records": batch([b"x"], now=NOW)}]}])
+    connection.send(
+        "Produce",
+        9,
+        acks=0,
+        timeoutMs=1000,
+        topicData=[{"name": topic, "partitionData": [{"index": 8, "records": batch([b"x"], now=NOW)}]}],
+    )
     yield "unknown partition", {"closed": closes(connection)}
 
 
@@ -106,14 +152,16 @@ def bad_batches():
     yield "length too small", batch([b"x"], now=NOW, length=20)
     yield "length negative", batch([b"x"], now=NOW, length=-1)
     yield "truncated", good[:-3]
-    yield "header only", good[:HEADER.size]
+    yield "header only", good[: HEADER.size]
     yield "half a header", good[:30]
     yield "one byte", b"\0"
     yield "two batches", good + batch([b"three"], now=NOW)
     yield "a batch and garbage", good + b"\xff" * 20
     yield "base offset of its own", batch([b"x"], now=NOW, baseOffset=1000)
     yield "leader epoch of its own", batch([b"x"], now=NOW, partitionLeaderEpoch=77)
-    yield "offsets not in order", batch([b""] * 3, now=NOW, payload=record(b"a", offset=1) + record(b"b", offset=0) + record(b"c", offset=2))
+    yield "offsets not in order", batch(
+        [b""] * 3, now=NOW, payload=record(b"a", offset=1) + record(b"b", offset=0) + record(b"c", offset=2)
+    )
     yield "record longer than the batch", batch([b"x"], now=NOW, payload=b"\x7e" + raw[1:9])
     yield "bytes after the records", batch([b""] * 3, now=NOW, payload=raw + b"junk")
     yield "control batch", batch([(b"\0\0\0\1", b"\0\0\0\0\0\0", ())], now=NOW, attributes=0x20)
@@ -131,7 +179,8 @@ def bad_batches():
 
 @exchange(seconds=90)
 def produce_bad_batches(peer):
-    """What a broker must refuse, and what it lets pass: the reference decides, and the log is the same at the end."""
+    """What a broker must refuse, and what it lets pass: the reference decides, and the log is the same at the
+    end."""
     topic = peer.create(peer.name("t"))
     for label, records in bad_batches():
         yield label, produce(peer, 9, topic, records)
@@ -160,9 +209,14 @@ def produce_limits(peer):
     yield "too few replicas, acks 1", produce(peer, 9, two, batch([b"x"], now=NOW), acks=1)
     for topic in (big, compact, after, before, two):
         yield f"log of {topic}", fetch(peer, 12, topic)
-    found = next(headers_of(bytes.fromhex(fetch(peer, 12, append)["responses"][0]["partitions"][0]["records"])))[0]
-    yield "batch with append time", {"attributes": found["attributes"], "max is now": abs(found["maxTimestamp"] - time.time() * 1000) < 60000,
-                                     "base": found["baseTimestamp"]}
+    found = next(
+        headers_of(bytes.fromhex(fetch(peer, 12, append)["responses"][0]["partitions"][0]["records"]))
+    )[0]
+    yield "batch with append time", {
+        "attributes": found["attributes"],
+        "max is now": abs(found["maxTimestamp"] - time.time() * 1000) < 60000,
+        "base": found["baseTimestamp"],
+    }
 
 
 @exchange(seconds=90)
@@ -175,8 +229,23 @@ def compression(peer):
                 values = [(b"k%d" % i, b"value " * 30, [("h", b"1")]) for i in range(20)]
                 yield f"{codec} to {wanted} v{v}", produce(peer, v, topic, batch(values, codec, now=NOW))
         raw = bytes.fromhex(fetch(peer, 12, topic)["responses"][0]["partitions"][0]["records"])
-        kept = [{n: f[n] for n in ("baseOffset", "attributes", "lastOffsetDelta", "count", "baseTimestamp", "maxTimestamp", "magic",
-                                   "producerId", "baseSequence")} for f, _ in headers_of(raw)]
+        kept = [
+            {
+                n: f[n]
+                for n in (
+                    "baseOffset",
+                    "attributes",
+                    "lastOffsetDelta",
+                    "count",
+                    "baseTimestamp",
+                    "maxTimestamp",
+                    "magic",
+                    "producerId",
+                    "baseSequence",
+                )
+            }
+            for f, _ in headers_of(raw)
+        ]
         yield f"headers in {wanted}", {f"{i}": b for i, b in enumerate(kept)}
         if wanted in ("producer", "uncompressed"):
             yield f"bytes in {wanted}", {"raw": raw.hex()}
@@ -204,13 +273,25 @@ def idempotent(peer):
         yield f"InitProducerId v{v}", made[v]
         yield f"v{v} empty id", peer.call("InitProducerId", v, transactionalId="", transactionTimeoutMs=60000)
         if v >= 3:
-            yield f"v{v} bump", peer.call("InitProducerId", v, transactionalId=None, transactionTimeoutMs=60000,
-                                          producerId=made[v]["producerId"], producerEpoch=0)
+            yield f"v{v} bump", peer.call(
+                "InitProducerId",
+                v,
+                transactionalId=None,
+                transactionTimeoutMs=60000,
+                producerId=made[v]["producerId"],
+                producerEpoch=0,
+            )
     first = made[4]["producerId"]
 
     def put(sequence, epoch=0, count=1, producer=first, partition=0, v=9):
         values = [b"s%d" % (sequence + i) for i in range(count)]
-        return produce(peer, v, topic, batch(values, now=NOW, producerId=producer, producerEpoch=epoch, baseSequence=sequence), partition)
+        return produce(
+            peer,
+            v,
+            topic,
+            batch(values, now=NOW, producerId=producer, producerEpoch=epoch, baseSequence=sequence),
+            partition,
+        )
 
     yield "first", put(0)
     yield "second", put(1, count=3)
@@ -232,16 +313,27 @@ def idempotent(peer):
     last = 2**31 - 1
     yield "sequence at its end", put(last - 1, producer=first + 557, partition=1, count=2)
     yield "sequence wraps", put(0, producer=first + 557, partition=1)
-    yield "the log of 0 has", {"batches": [[f["baseOffset"], f["count"], f["producerEpoch"], f["baseSequence"]] for f, _ in headers_of(
-        bytes.fromhex(fetch(peer, 12, topic)["responses"][0]["partitions"][0]["records"]))]}
+    yield "the log of 0 has", {
+        "batches": [
+            [f["baseOffset"], f["count"], f["producerEpoch"], f["baseSequence"]]
+            for f, _ in headers_of(
+                bytes.fromhex(fetch(peer, 12, topic)["responses"][0]["partitions"][0]["records"])
+            )
+        ]
+    }
 
 
 @exchange(seconds=150)
 def fetch_versions(peer):
     topic = peer.create(peer.name("t"), 2)
     for i in range(5):
-        equal(produce(peer, 9, topic, batch([b"b%d-%d" % (i, j) for j in range(4)], now=NOW + i))["responses"][0][
-            "partitionResponses"][0]["errorCode"], 0, "produce")
+        equal(
+            produce(peer, 9, topic, batch([b"b%d-%d" % (i, j) for j in range(4)], now=NOW + i))["responses"][
+                0
+            ]["partitionResponses"][0]["errorCode"],
+            0,
+            "produce",
+        )
     for v in versions("Fetch"):
         for offset in (0, 1, 7, 19, 20, 21, 1000, -1, -5):
             yield f"v{v} offset {offset}", fetch(peer, v, topic, offset)
@@ -262,8 +354,12 @@ def fetch_versions(peer):
             yield f"v{v} newer epoch", fetch(peer, v, topic, 3, currentLeaderEpoch=9)
             yield f"v{v} this epoch", fetch(peer, v, topic, 3, currentLeaderEpoch=0)
         if v >= 12:
-            yield f"v{v} last fetched epoch", fetch(peer, v, topic, 3, currentLeaderEpoch=0, lastFetchedEpoch=0)
-            yield f"v{v} last fetched epoch unknown", fetch(peer, v, topic, 3, currentLeaderEpoch=0, lastFetchedEpoch=5)
+            yield f"v{v} last fetched epoch", fetch(
+                peer, v, topic, 3, currentLeaderEpoch=0, lastFetchedEpoch=0
+            )
+            yield f"v{v} last fetched epoch unknown", fetch(
+                peer, v, topic, 3, currentLeaderEpoch=0, lastFetchedEpoch=5
+            )
         yield f"v{v} no topics", readable(peer.call("Fetch", v, maxWaitMs=10, minBytes=0, topics=[]))
 
 
@@ -274,12 +370,25 @@ def fetch_sessions(peer):
     for v in (7, 10, 12, 13, 16, 17, 18):
         peer.produce(topic, batch([b"for v%d" % v], now=NOW))
         name = {"topicId": peer.topic_id(topic)} if v >= 13 else {"topic": topic}
-        part = lambda p, offset=0: {"partition": p, "fetchOffset": offset, "partitionMaxBytes": 1 << 20}  # noqa: E731
+        part = lambda p, offset=0: {
+            "partition": p,
+            "fetchOffset": offset,
+            "partitionMaxBytes": 1 << 20,
+        }  # noqa: E731
 
         def ask(session, epoch, parts, forget=(), w=v, n=name):
-            return readable(peer.call("Fetch", w, maxWaitMs=50, minBytes=0, sessionId=session, sessionEpoch=epoch,
-                                      topics=[{**n, "partitions": list(parts)}] if parts else [],
-                                      forgottenTopicsData=[{**n, "partitions": list(forget)}] if forget else []))
+            return readable(
+                peer.call(
+                    "Fetch",
+                    w,
+                    maxWaitMs=50,
+                    minBytes=0,
+                    sessionId=session,
+                    sessionEpoch=epoch,
+                    topics=[{**n, "partitions": list(parts)}] if parts else [],
+                    forgottenTopicsData=[{**n, "partitions": list(forget)}] if forget else [],
+                )
+            )
 
         first = ask(0, 0, [part(0), part(1)])
         session = first["sessionId"]
@@ -309,11 +418,21 @@ def fetch_waits(peer):
     for v in (4, 11, 12, 17):
         name = {"topicId": peer.topic_id(topic)} if v >= 13 else {"topic": topic}
         ask = lambda connection, offset, wait, least, w=v, n=name: connection.send(  # noqa: E731
-            "Fetch", w, maxWaitMs=wait, minBytes=least,
-            topics=[{**n, "partitions": [{"partition": 0, "fetchOffset": offset, "partitionMaxBytes": 1 << 20}]}])
+            "Fetch",
+            w,
+            maxWaitMs=wait,
+            minBytes=least,
+            topics=[
+                {**n, "partitions": [{"partition": 0, "fetchOffset": offset, "partitionMaxBytes": 1 << 20}]}
+            ],
+        )
         connection = peer.connect()
-        at = peer.must("ListOffsets", 5, replicaId=-1, topics=[{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -1}]}])[
-            "topics"][0]["partitions"][0]["offset"]
+        at = peer.must(
+            "ListOffsets",
+            5,
+            replicaId=-1,
+            topics=[{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -1}]}],
+        )["topics"][0]["partitions"][0]["offset"]
         start = time.monotonic()
         ask(connection, at, 600, 1)
         answer = readable(connection.receive())
@@ -337,12 +456,41 @@ def list_offsets(peer):
     for i, at in enumerate((100, 300, 200, 500, 400)):
         peer.produce(topic, batch([b"m%d" % i, b"n%d" % i], now=NOW + at))
     for v in versions("ListOffsets"):
+
         def ask(time_, partition=0, name=topic, w=v, **fields):
             more = {k: fields.pop(k) for k in ("currentLeaderEpoch",) if k in fields}
-            return peer.call("ListOffsets", w, **{"replicaId": -1, "topics": [{"name": name, "partitions": [
-                {"partitionIndex": partition, "timestamp": time_, **more}]}], **fields})
+            return peer.call(
+                "ListOffsets",
+                w,
+                **{
+                    "replicaId": -1,
+                    "topics": [
+                        {
+                            "name": name,
+                            "partitions": [{"partitionIndex": partition, "timestamp": time_, **more}],
+                        }
+                    ],
+                    **fields,
+                },
+            )
 
-        for at in (-1, -2, -3, -4, -5, -6, -7, -100, 0, NOW, NOW + 100, NOW + 150, NOW + 250, NOW + 500, NOW + 501):
+        for at in (
+            -1,
+            -2,
+            -3,
+            -4,
+            -5,
+            -6,
+            -7,
+            -100,
+            0,
+            NOW,
+            NOW + 100,
+            NOW + 150,
+            NOW + 250,
+            NOW + 500,
+            NOW + 501,
+        ):
             yield f"v{v} time {at - NOW if at > 0 else at}", ask(at)
             yield f"v{v} time {at - NOW if at > 0 else at}, empty", ask(at, 1)
         yield f"v{v} unknown partition", ask(-1, 9)
@@ -354,7 +502,9 @@ def list_offsets(peer):
             yield f"v{v} newer epoch", ask(-1, currentLeaderEpoch=9)
             yield f"v{v} this epoch", ask(-1, currentLeaderEpoch=0)
         twice = [{"partitionIndex": 0, "timestamp": -1}, {"partitionIndex": 0, "timestamp": -2}]
-        yield f"v{v} a partition twice", peer.call("ListOffsets", v, replicaId=-1, topics=[{"name": topic, "partitions": twice}])
+        yield f"v{v} a partition twice", peer.call(
+            "ListOffsets", v, replicaId=-1, topics=[{"name": topic, "partitions": twice}]
+        )
         yield f"v{v} nothing", peer.call("ListOffsets", v, replicaId=-1, topics=[])
 
 
@@ -369,9 +519,12 @@ def offset_for_leader_epoch(peer):
                     asked = {"partition": partition, "currentLeaderEpoch": current, "leaderEpoch": epoch}
                     more = {"replicaId": -1} if v >= 3 else {}
                     yield f"v{v} epoch {epoch} partition {partition} current {current}", peer.call(
-                        "OffsetForLeaderEpoch", v, topics=[{"topic": topic, "partitions": [asked]}], **more)
+                        "OffsetForLeaderEpoch", v, topics=[{"topic": topic, "partitions": [asked]}], **more
+                    )
         asked = {"partition": 0, "currentLeaderEpoch": -1, "leaderEpoch": 0}
-        yield f"v{v} unknown topic", peer.call("OffsetForLeaderEpoch", v, topics=[{"topic": peer.name("none"), "partitions": [asked]}])
+        yield f"v{v} unknown topic", peer.call(
+            "OffsetForLeaderEpoch", v, topics=[{"topic": peer.name("none"), "partitions": [asked]}]
+        )
 
 
 @exchange()
@@ -382,10 +535,20 @@ def delete_records(peer):
     for v in versions("DeleteRecords"):
         for i in range(5):
             peer.produce(topic, batch([b"%d-%d" % (i, j) for j in range(4)], now=NOW + i))
-        low = peer.must("ListOffsets", 5, replicaId=-1, topics=[{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -2}]}])[
-            "topics"][0]["partitions"][0]["offset"]
-        ask = lambda offset, partition=0, name=topic, w=v: peer.call("DeleteRecords", w, timeoutMs=10000, topics=[  # noqa: E731
-            {"name": name, "partitions": [{"partitionIndex": partition, "offset": offset}]}])
+        low = peer.must(
+            "ListOffsets",
+            5,
+            replicaId=-1,
+            topics=[{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -2}]}],
+        )["topics"][0]["partitions"][0]["offset"]
+        ask = lambda offset, partition=0, name=topic, w=v: peer.call(
+            "DeleteRecords",
+            w,
+            timeoutMs=10000,
+            topics=[  # noqa: E731
+                {"name": name, "partitions": [{"partitionIndex": partition, "offset": offset}]}
+            ],
+        )
         yield f"v{v} in a batch", ask(low + 6)
         yield f"v{v} lower than the start", ask(low)
         yield f"v{v} beyond the end", ask(low + 1000)
@@ -397,19 +560,34 @@ def delete_records(peer):
         yield f"v{v} fetch from the start", fetch(peer, 12, topic, low + 6)
         yield f"v{v} up to the high watermark", ask(-1)
         yield f"v{v} what is left", fetch(peer, 12, topic, low + 20)
-        yield f"v{v} offsets", peer.call("ListOffsets", 5, replicaId=-1, topics=[{"name": topic, "partitions": [
-            {"partitionIndex": 0, "timestamp": -2}]}])
+        yield f"v{v} offsets", peer.call(
+            "ListOffsets",
+            5,
+            replicaId=-1,
+            topics=[{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -2}]}],
+        )
 
 
 @exchange()
 def auto_create_by_produce(peer):
     """A Produce to a topic that does not exist creates none; a Metadata before it does."""
     topic = peer.name("none")
-    yield "produce", peer.call("Produce", 9, acks=-1, timeoutMs=3000, topicData=[
-        {"name": topic, "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}]}])
+    yield "produce", peer.call(
+        "Produce",
+        9,
+        acks=-1,
+        timeoutMs=3000,
+        topicData=[{"name": topic, "partitionData": [{"index": 0, "records": batch([b"x"], now=NOW)}]}],
+    )
     yield "metadata", peer.call("Metadata", 9, topics=[{"name": topic}], allowAutoTopicCreation=False)
     peer.call("Metadata", 9, topics=[{"name": topic}], allowAutoTopicCreation=True)
-    wait_for(lambda: peer.produce(topic, batch([b"x"], now=NOW))["responses"][0]["partitionResponses"][0]["errorCode"] == 0, "produce")
+    wait_for(
+        lambda: peer.produce(topic, batch([b"x"], now=NOW))["responses"][0]["partitionResponses"][0][
+            "errorCode"
+        ]
+        == 0,
+        "produce",
+    )
     yield "then", fetch(peer, 12, topic)
 
 

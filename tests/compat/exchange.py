@@ -1,9 +1,11 @@
 """The same exchange with Apache Kafka and with ottla, answers compared field by field.
 
-A scenario is a generator of one Peer that yields (label, answer); @exchange makes a case of it, which runs it against the reference and
-the broker under test at the same time and fails with every difference. An answer is a dict, or 'closed' when the broker closed the
-connection. What may differ between two brokers that are both right is declared here, once, with the reason.
+A scenario is a generator of one Peer that yields (label, answer); @exchange makes a case of it, which runs it
+against the reference and the broker under test at the same time and fails with every difference. An answer is
+a dict, or 'closed' when the broker closed the connection. What may differ between two brokers that are both
+right is declared here, once, with the reason.
 """
+
 import os
 import threading
 
@@ -12,12 +14,28 @@ from lib.case import Failure, case, check, wait_for
 
 # Never the same, or of no meaning to a client.
 DROPPED = {
-    "throttleTimeMs": "quota state", "host": "address", "port": "address", "finalizedFeaturesEpoch": "offset of the metadata log",
-    "totalBytes": "the file system", "usableBytes": "the file system", "lastFetchTimestamp": "clock", "lastCaughtUpTimestamp": "clock",
-    "logDir": "path", "groupEpoch": "heartbeat-dependent",
+    "throttleTimeMs": "quota state",
+    "host": "address",
+    "port": "address",
+    "finalizedFeaturesEpoch": "offset of the metadata log",
+    "totalBytes": "the file system",
+    "usableBytes": "the file system",
+    "lastFetchTimestamp": "clock",
+    "lastCaughtUpTimestamp": "clock",
+    "logDir": "path",
+    "groupEpoch": "heartbeat-dependent",
 }
 # Identifiers that a broker chooses: replaced by what they stand for.
-IDENTIFIERS = {"topicId", "memberId", "leader", "producerId", "sessionId", "replicaDirectoryId", "directoryId", "memberIds"}
+IDENTIFIERS = {
+    "topicId",
+    "memberId",
+    "leader",
+    "producerId",
+    "sessionId",
+    "replicaDirectoryId",
+    "directoryId",
+    "memberIds",
+}
 # Sentences: being there is compared, the words are each broker's own.
 SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage"}
 # Clock readings: a real one is as good as another, -1 and 0 are not.
@@ -25,7 +43,8 @@ TIMES = {"logAppendTimeMs"}
 # Lists whose order carries meaning; all others are sets to their clients, and are compared sorted.
 ORDERED = {"synonyms"}
 ZERO = "00" * 16
-# What the reference says when an exception of its own was not caught: any error is as right as that, a success is not.
+# What the reference says when an exception of its own was not caught: any error is as right as that, a
+# success is not.
 UNKNOWN = -1
 
 
@@ -42,7 +61,11 @@ class Peer:
 
     def own(self, names):
         """Of a list of everything, what this scenario made."""
-        return [n for n in names if (n.get("name") or n.get("groupId") or n.get("topicName") or "").startswith(self.prefix)]
+        return [
+            n
+            for n in names
+            if (n.get("name") or n.get("groupId") or n.get("topicName") or "").startswith(self.prefix)
+        ]
 
     def connect(self, **options):
         self.connections.append(wire.Connection(self.bootstrap, **options))
@@ -80,20 +103,27 @@ class Peer:
     def create(self, topic, partitions=1, **configs):
         """A topic whose partitions have a leader that answers."""
         entries = [{"name": k.replace("_", "."), "value": str(v)} for k, v in configs.items()]
-        made = self.must("CreateTopics", 7, timeoutMs=15000, topics=[{"name": topic, "numPartitions": partitions,
-                                                                     "replicationFactor": 1, "configs": entries}])
+        made = self.must(
+            "CreateTopics",
+            7,
+            timeoutMs=15000,
+            topics=[{"name": topic, "numPartitions": partitions, "replicationFactor": 1, "configs": entries}],
+        )
         check(made["topics"][0]["errorCode"] == 0, f"{self.kind}: {made}")
         self.ready(topic, partitions)
         return topic
 
     def ready(self, topic, partitions):
         def leads():
-            found = self.must("Metadata", 12, topics=[{"name": topic}], allowAutoTopicCreation=False)["topics"][0]
+            found = self.must("Metadata", 12, topics=[{"name": topic}], allowAutoTopicCreation=False)[
+                "topics"
+            ][0]
             if len(found["partitions"]) != partitions or any(p["errorCode"] for p in found["partitions"]):
                 return False
             asked = [{"partitionIndex": p, "timestamp": -1} for p in range(partitions)]
             answer = self.must("ListOffsets", 5, replicaId=-1, topics=[{"name": topic, "partitions": asked}])
             return all(p["errorCode"] == 0 for p in answer["topics"][0]["partitions"])
+
         wait_for(leads, f"{self.kind}: leaders of {topic}")
 
     def produce(self, topic, records, partition=0, version=9, acks=-1, **fields):
@@ -153,15 +183,21 @@ def differences(kafka, other, path=""):
     """Lines 'path: kafka X, ottla Y' for two normal values."""
     if isinstance(kafka, dict) and isinstance(other, dict):
         if kafka.get("errorCode") == UNKNOWN and other.get("errorCode") not in (0, None):
-            kafka, other = ({k: v for k, v in side.items() if k not in ("errorCode", "errorMessage")} for side in (kafka, other))
+            kafka, other = (
+                {k: v for k, v in side.items() if k not in ("errorCode", "errorMessage")}
+                for side in (kafka, other)
+            )
         for key in list(kafka) + [k for k in other if k not in kafka]:
-            yield from differences(kafka.get(key, "<absent>"), other.get(key, "<absent>"), f"{path}.{key}" if path else key)
+            yield from differences(
+                kafka.get(key, "<absent>"), other.get(key, "<absent>"), f"{path}.{key}" if path else key
+            )
     elif isinstance(kafka, list) and isinstance(other, list) and len(kafka) == len(other):
         for i, (a, b) in enumerate(zip(kafka, other)):
             yield from differences(a, b, f"{path}[{i}]")
     elif isinstance(kafka, list) and isinstance(other, list):
         missing, more = [a for a in kafka if a not in other], [b for b in other if b not in kafka]
-        yield f"{path}: {len(kafka)} in kafka, {len(other)} here; missing {shown(missing, '')}, more {shown(more, '')}"
+        counts = f"{len(kafka)} in kafka, {len(other)} here"
+        yield f"{path}: {counts}; missing {shown(missing, '')}, more {shown(more, '')}"
     elif kafka != other:
         field = path.rsplit(".", 1)[-1]
         yield f"{path}: kafka {shown(kafka, field)}, here {shown(other, field)}"
@@ -171,7 +207,9 @@ def compare(kafka, other):
     lines, steps = [], 0
     for (label, a), (other_label, b) in zip(kafka.steps, other.steps):
         if label != other_label:
-            lines.append(f"after this the exchanges are no longer the same: kafka {label}, here {other_label}")
+            lines.append(
+                f"after this the exchanges are no longer the same: kafka {label}, here {other_label}"
+            )
             break
         steps += 1
         lines += [f"{label}: {line}" for line in differences(a, b)]
@@ -187,11 +225,14 @@ def compare(kafka, other):
 
 def exchange(seconds=60, alone=False):
     """Makes a case of a scenario."""
+
     def mark(scenario):
         def run():
             prefix = f"{scenario.__name__.replace('_', '-')}-{os.getpid()}"
-            sides = [Side(Peer("kafka", os.environ["REFERENCE"], prefix), scenario),
-                     Side(Peer(os.environ.get("BROKER", "ottla"), os.environ["BOOTSTRAP"], prefix), scenario)]
+            sides = [
+                Side(Peer("kafka", os.environ["REFERENCE"], prefix), scenario),
+                Side(Peer(os.environ.get("BROKER", "ottla"), os.environ["BOOTSTRAP"], prefix), scenario),
+            ]
             for side in sides:
                 side.start()
             for side in sides:
@@ -199,9 +240,15 @@ def exchange(seconds=60, alone=False):
             lines, steps = compare(*sides)
             if lines:
                 most = int(os.environ.get("DIFFERENCES", "40"))
-                more = [f"… and {len(lines) - most} more (DIFFERENCES=n shows n)"] if len(lines) > most else []
-                raise Failure(f"{len(lines)} differences in {steps} answers\n" + "\n".join(lines[:most] + more))
+                more = (
+                    [f"… and {len(lines) - most} more (DIFFERENCES=n shows n)"] if len(lines) > most else []
+                )
+                raise Failure(
+                    f"{len(lines)} differences in {steps} answers\n" + "\n".join(lines[:most] + more)
+                )
             print(f"{steps} answers are the same")
+
         run.__name__ = scenario.__name__
         return case(seconds=seconds, needs=["reference", "broker"], alone=alone)(run)
+
     return mark

@@ -1,5 +1,7 @@
-"""FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch, OffsetDelete, DescribeGroups, ListGroups,
-DeleteGroups: classic groups as consumers use them, with every wrong member, generation and state."""
+"""FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch, OffsetDelete,
+DescribeGroups, ListGroups, DeleteGroups: classic groups as consumers use them, with every wrong member,
+generation and state."""
+
 import time
 
 from exchange import exchange
@@ -30,8 +32,14 @@ def first_member(peer, v, group, name="first", **fields):
         answer = join(peer, v, group, answer["memberId"], **fields)
     check(answer["errorCode"] == 0, f"{peer.kind}: join: {answer}")
     peer.stands_for(answer["memberId"], name)
-    synced = sync(peer, min(v, 5), group, answer["generationId"], answer["memberId"],
-                  [{"memberId": answer["memberId"], "assignment": b"mine"}])
+    synced = sync(
+        peer,
+        min(v, 5),
+        group,
+        answer["generationId"],
+        answer["memberId"],
+        [{"memberId": answer["memberId"], "assignment": b"mine"}],
+    )
     return answer, synced
 
 
@@ -40,7 +48,15 @@ def ready(answer):
 
 
 def sync(peer, v, group, generation, member, assignments=(), **fields):
-    return peer.call("SyncGroup", v, groupId=group, generationId=generation, memberId=member, assignments=list(assignments), **fields)
+    return peer.call(
+        "SyncGroup",
+        v,
+        groupId=group,
+        generationId=generation,
+        memberId=member,
+        assignments=list(assignments),
+        **fields,
+    )
 
 
 @exchange()
@@ -73,12 +89,16 @@ def join_versions(peer):
             answer = join(peer, v, group, member)
             yield f"v{v} with its id", answer
         peer.stands_for(member, f"member {v}")
-        yield f"v{v} heartbeat before sync", peer.call("Heartbeat", 3, groupId=group, generationId=1, memberId=member)
+        yield f"v{v} heartbeat before sync", peer.call(
+            "Heartbeat", 3, groupId=group, generationId=1, memberId=member
+        )
         yield f"v{v} described before sync", peer.call("DescribeGroups", 5, groups=[group])
         yield f"v{v} sync", sync(peer, 3, group, 1, member, [{"memberId": member, "assignment": b"all"}])
         yield f"v{v} heartbeat", peer.call("Heartbeat", 3, groupId=group, generationId=1, memberId=member)
         yield f"v{v} joins again", join(peer, v, group, member)
-        yield f"v{v} sync again", sync(peer, 3, group, 2, member, [{"memberId": member, "assignment": b"again"}])
+        yield f"v{v} sync again", sync(
+            peer, 3, group, 2, member, [{"memberId": member, "assignment": b"again"}]
+        )
         yield f"v{v} described", peer.call("DescribeGroups", 5, groups=[group])
         yield f"v{v} leave", peer.call("LeaveGroup", 2, groupId=group, memberId=member)
         yield f"v{v} leave again", peer.call("LeaveGroup", 2, groupId=group, memberId=member)
@@ -128,7 +148,9 @@ def sync_heartbeat_leave_errors(peer):
             yield f"SyncGroup v{v} other type", call(group, generation, me, protocolType="connect")
             yield f"SyncGroup v{v} no protocol", call(group, generation, me, protocolName=None)
     for v in versions("Heartbeat"):
-        call = lambda g, n, m, w=v, **f: peer.call("Heartbeat", w, groupId=g, generationId=n, memberId=m, **f)  # noqa: E731
+        call = lambda g, n, m, w=v, **f: peer.call(
+            "Heartbeat", w, groupId=g, generationId=n, memberId=m, **f
+        )  # noqa: E731
         yield f"Heartbeat v{v}", call(group, generation, me)
         yield f"Heartbeat v{v} old generation", call(group, generation - 1, me)
         yield f"Heartbeat v{v} generation -1", call(group, -1, me)
@@ -141,14 +163,17 @@ def sync_heartbeat_leave_errors(peer):
         if v < 3:
             leave = lambda g, m, w=v: peer.call("LeaveGroup", w, groupId=g, memberId=m)  # noqa: E731
         else:
-            leave = lambda g, m, w=v: peer.call("LeaveGroup", w, groupId=g, members=[{"memberId": m}])  # noqa: E731
+            leave = lambda g, m, w=v: peer.call(
+                "LeaveGroup", w, groupId=g, members=[{"memberId": m}]
+            )  # noqa: E731
         yield f"LeaveGroup v{v} unknown member", leave(group, "nobody")
         yield f"LeaveGroup v{v} unknown group", leave(peer.name("none"), me)
         yield f"LeaveGroup v{v} empty group", leave("", me)
         if v >= 3:
             yield f"LeaveGroup v{v} nobody", peer.call("LeaveGroup", v, groupId=group, members=[])
-            yield f"LeaveGroup v{v} unknown instance", peer.call("LeaveGroup", v, groupId=group, members=[
-                {"memberId": "", "groupInstanceId": "who"}])
+            yield f"LeaveGroup v{v} unknown instance", peer.call(
+                "LeaveGroup", v, groupId=group, members=[{"memberId": "", "groupInstanceId": "who"}]
+            )
         yield f"LeaveGroup v{v}", leave(group, me)
         yield f"LeaveGroup v{v} again", leave(group, me)
         first, _ = first_member(peer, 5, group)
@@ -163,19 +188,51 @@ def rebalance(peer):
         first, _ = first_member(peer, v, group)
         a = first["memberId"]
         second = peer.connect(client_id="second")
-        second.send("JoinGroup", v, groupId=group, sessionTimeoutMs=10000, rebalanceTimeoutMs=10000, memberId="", **RANGE)
+        second.send(
+            "JoinGroup",
+            v,
+            groupId=group,
+            sessionTimeoutMs=10000,
+            rebalanceTimeoutMs=10000,
+            memberId="",
+            **RANGE,
+        )
         if v >= 4:
             given = second.receive()
             yield f"v{v} its id", given
             b = given["memberId"]
             peer.stands_for(b, "second")
-            second.send("JoinGroup", v, groupId=group, sessionTimeoutMs=10000, rebalanceTimeoutMs=10000, memberId=b, **RANGE)
-        wait_for(lambda g=group, m=a, n=first["generationId"]: peer.call(
-            "Heartbeat", 3, groupId=g, generationId=n, memberId=m)["errorCode"] == 27, "the first member to be told")
+            second.send(
+                "JoinGroup",
+                v,
+                groupId=group,
+                sessionTimeoutMs=10000,
+                rebalanceTimeoutMs=10000,
+                memberId=b,
+                **RANGE,
+            )
+        wait_for(
+            lambda g=group, m=a, n=first["generationId"]: peer.call(
+                "Heartbeat", 3, groupId=g, generationId=n, memberId=m
+            )["errorCode"]
+            == 27,
+            "the first member to be told",
+        )
         yield f"v{v} preparing", peer.call("DescribeGroups", 5, groups=[group])
-        commit_place = [{"name": peer.name("t"), "partitions": [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}]}]
-        yield f"v{v} commit while preparing", peer.call("OffsetCommit", 7, groupId=group, generationIdOrMemberEpoch=first["generationId"],
-                                                        memberId=a, topics=commit_place)
+        commit_place = [
+            {
+                "name": peer.name("t"),
+                "partitions": [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}],
+            }
+        ]
+        yield f"v{v} commit while preparing", peer.call(
+            "OffsetCommit",
+            7,
+            groupId=group,
+            generationIdOrMemberEpoch=first["generationId"],
+            memberId=a,
+            topics=commit_place,
+        )
         leads = join(peer, v, group, a)
         joined = second.receive()
         peer.stands_for(joined["memberId"], "second")
@@ -186,17 +243,27 @@ def rebalance(peer):
         yield f"v{v} the first, which leads", leads
         yield f"v{v} the second", joined
         generation = joined["generationId"]
-        yield f"v{v} heartbeat before the sync", peer.call("Heartbeat", 3, groupId=group, generationId=generation, memberId=a)
+        yield f"v{v} heartbeat before the sync", peer.call(
+            "Heartbeat", 3, groupId=group, generationId=generation, memberId=a
+        )
         second.send("SyncGroup", 3, groupId=group, generationId=generation, memberId=b, assignments=[])
         time.sleep(0.1)
-        yield f"v{v} sync of the first", sync(peer, 3, group, generation, a, [{"memberId": a, "assignment": b"for a"},
-                                                                             {"memberId": b, "assignment": b"for b"}])
+        yield f"v{v} sync of the first", sync(
+            peer,
+            3,
+            group,
+            generation,
+            a,
+            [{"memberId": a, "assignment": b"for a"}, {"memberId": b, "assignment": b"for b"}],
+        )
         yield f"v{v} sync of the second", second.receive()
         described = peer.call("DescribeGroups", 5, groups=[group])
         described["groups"][0]["members"].sort(key=lambda m, me=a: m["memberId"] != me)
         yield f"v{v} stable", described
         yield f"v{v} the second leaves", second.call("LeaveGroup", 1, groupId=group, memberId=b)
-        yield f"v{v} the first is told", peer.call("Heartbeat", 3, groupId=group, generationId=generation, memberId=a)
+        yield f"v{v} the first is told", peer.call(
+            "Heartbeat", 3, groupId=group, generationId=generation, memberId=a
+        )
         yield f"v{v} and joins", join(peer, v, group, a)
         second.close()
         peer.call("LeaveGroup", 1, groupId=group, memberId=a)
@@ -204,7 +271,8 @@ def rebalance(peer):
 
 @exchange(seconds=90)
 def static_members(peer):
-    """A member with an instance id comes back under a new member id and keeps its assignment; the old one is fenced."""
+    """A member with an instance id comes back under a new member id and keeps its assignment; the old one is
+    fenced."""
     for v in (5, 7, 9):
         group = peer.name(f"g{v}")
         first, synced = first_member(peer, v, group, "first", groupInstanceId="one")
@@ -216,22 +284,57 @@ def static_members(peer):
         yield f"v{v} back", again
         new = again["memberId"]
         check(new != old, "the member id is the same")
-        yield f"v{v} old member's heartbeat", peer.call("Heartbeat", 4, groupId=group, generationId=generation, memberId=old,
-                                                        groupInstanceId="one")
-        yield f"v{v} old member's heartbeat without instance", peer.call("Heartbeat", 4, groupId=group, generationId=generation,
-                                                                         memberId=old)
-        yield f"v{v} new member's heartbeat", peer.call("Heartbeat", 4, groupId=group, generationId=again["generationId"], memberId=new,
-                                                        groupInstanceId="one")
+        yield f"v{v} old member's heartbeat", peer.call(
+            "Heartbeat", 4, groupId=group, generationId=generation, memberId=old, groupInstanceId="one"
+        )
+        yield f"v{v} old member's heartbeat without instance", peer.call(
+            "Heartbeat", 4, groupId=group, generationId=generation, memberId=old
+        )
+        yield f"v{v} new member's heartbeat", peer.call(
+            "Heartbeat",
+            4,
+            groupId=group,
+            generationId=again["generationId"],
+            memberId=new,
+            groupInstanceId="one",
+        )
         yield f"v{v} old member joins", join(peer, v, group, old, groupInstanceId="one")
-        yield f"v{v} sync of the new", sync(peer, 5, group, again["generationId"], new, [], groupInstanceId="one",
-                                            protocolType="consumer", protocolName="range")
-        place = [{"name": peer.name("t"), "partitions": [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}]}]
-        yield f"v{v} commit of the old", peer.call("OffsetCommit", 7, groupId=group, generationIdOrMemberEpoch=again["generationId"],
-                                                   memberId=old, groupInstanceId="one", topics=place)
+        yield f"v{v} sync of the new", sync(
+            peer,
+            5,
+            group,
+            again["generationId"],
+            new,
+            [],
+            groupInstanceId="one",
+            protocolType="consumer",
+            protocolName="range",
+        )
+        place = [
+            {
+                "name": peer.name("t"),
+                "partitions": [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}],
+            }
+        ]
+        yield f"v{v} commit of the old", peer.call(
+            "OffsetCommit",
+            7,
+            groupId=group,
+            generationIdOrMemberEpoch=again["generationId"],
+            memberId=old,
+            groupInstanceId="one",
+            topics=place,
+        )
         yield f"v{v} described", peer.call("DescribeGroups", 5, groups=[group])
-        yield f"v{v} leaves by instance", peer.call("LeaveGroup", 4, groupId=group, members=[{"memberId": "", "groupInstanceId": "one"}])
-        yield f"v{v} leaves again", peer.call("LeaveGroup", 5, groupId=group, members=[
-            {"memberId": new, "groupInstanceId": "one", "reason": "test"}])
+        yield f"v{v} leaves by instance", peer.call(
+            "LeaveGroup", 4, groupId=group, members=[{"memberId": "", "groupInstanceId": "one"}]
+        )
+        yield f"v{v} leaves again", peer.call(
+            "LeaveGroup",
+            5,
+            groupId=group,
+            members=[{"memberId": new, "groupInstanceId": "one", "reason": "test"}],
+        )
         yield f"v{v} empty", peer.call("DescribeGroups", 5, groups=[group])
 
 
@@ -242,18 +345,29 @@ def session_expiry(peer):
     first, _ = first_member(peer, 5, group, sessionTimeoutMs=6000)
     yield "in", peer.call("DescribeGroups", 5, groups=[group])
     time.sleep(4)
-    yield "still in", peer.call("Heartbeat", 3, groupId=group, generationId=first["generationId"], memberId=first["memberId"])
+    yield "still in", peer.call(
+        "Heartbeat", 3, groupId=group, generationId=first["generationId"], memberId=first["memberId"]
+    )
     time.sleep(4.5)
     yield "after the heartbeat", peer.call("DescribeGroups", 5, groups=[group])
     time.sleep(3.5)
-    yield "out", peer.call("Heartbeat", 3, groupId=group, generationId=first["generationId"], memberId=first["memberId"])
+    yield "out", peer.call(
+        "Heartbeat", 3, groupId=group, generationId=first["generationId"], memberId=first["memberId"]
+    )
     yield "empty", peer.call("DescribeGroups", 5, groups=[group])
 
 
 def place(v, peer, topic, *offsets, metadata=""):
     """Topics of an OffsetCommit: (partition, offset)..."""
     name = {"topicId": peer.topic_id(topic)} if v >= 10 else {"name": topic}
-    return [{**name, "partitions": [{"partitionIndex": p, "committedOffset": o, "committedMetadata": metadata} for p, o in offsets]}]
+    return [
+        {
+            **name,
+            "partitions": [
+                {"partitionIndex": p, "committedOffset": o, "committedMetadata": metadata} for p, o in offsets
+            ],
+        }
+    ]
 
 
 def fetch_offsets(peer, v, group, topic, *partitions, everything=False, **fields):
@@ -270,6 +384,7 @@ def coordinator(peer, group):
         if peer.must("FindCoordinator", 1, key=group)["errorCode"]:
             return False
         return peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0
+
     wait_for(loaded, "the coordinator to load")
 
 
@@ -279,8 +394,17 @@ def offsets(peer):
     group = peer.name("simple")
     coordinator(peer, group)
     for v in versions("OffsetCommit"):
+
         def commit(topics, g=group, w=v, generation=-1, member="", **fields):
-            return peer.call("OffsetCommit", w, groupId=g, generationIdOrMemberEpoch=generation, memberId=member, topics=topics, **fields)
+            return peer.call(
+                "OffsetCommit",
+                w,
+                groupId=g,
+                generationIdOrMemberEpoch=generation,
+                memberId=member,
+                topics=topics,
+                **fields,
+            )
 
         yield f"commit v{v}", commit(place(v, peer, topic, (0, v * 10), (1, 5), metadata="note"))
         yield f"commit v{v} unknown partition", commit(place(v, peer, topic, (9, 1)))
@@ -294,7 +418,9 @@ def offsets(peer):
         yield f"commit v{v} generation without member", commit(place(v, peer, topic, (2, 1)), generation=3)
         yield f"commit v{v} member without generation", commit(place(v, peer, topic, (2, 1)), member="nobody")
         yield f"commit v{v} nothing", commit([])
-        yield f"commit v{v} unknown group", commit(place(v, peer, topic, (0, 1)), g=peer.name(f"unknown{v}"), generation=1, member="m")
+        yield f"commit v{v} unknown group", commit(
+            place(v, peer, topic, (0, 1)), g=peer.name(f"unknown{v}"), generation=1, member="m"
+        )
         yield f"fetch after v{v}", fetch_offsets(peer, 5, group, topic, 0, 1, 2)
         if v >= 6:
             epoch = place(v, peer, topic, (1, 6))
@@ -306,12 +432,17 @@ def offsets(peer):
         yield f"fetch v{v} unknown group", fetch_offsets(peer, v, peer.name("none"), topic, 0)
         if v >= 2:
             yield f"fetch v{v} all", fetch_offsets(peer, v, group, topic, everything=True)
-            yield f"fetch v{v} all of an unknown group", fetch_offsets(peer, v, peer.name("none"), topic, everything=True)
+            yield f"fetch v{v} all of an unknown group", fetch_offsets(
+                peer, v, peer.name("none"), topic, everything=True
+            )
         if v >= 7:
             yield f"fetch v{v} stable", fetch_offsets(peer, v, group, topic, 0, requireStable=True)
         if v >= 8:
             name = {"topicId": peer.topic_id(topic)} if v >= 10 else {"name": topic}
-            two = [{"groupId": g, "topics": [{**name, "partitionIndexes": [0]}]} for g in (group, peer.name("none"), "")]
+            two = [
+                {"groupId": g, "topics": [{**name, "partitionIndexes": [0]}]}
+                for g in (group, peer.name("none"), "")
+            ]
             yield f"fetch v{v} three groups", peer.call("OffsetFetch", v, groups=two)
             yield f"fetch v{v} no groups", peer.call("OffsetFetch", v, groups=[])
         if v >= 9:
@@ -329,8 +460,15 @@ def offsets_of_members(peer):
     first, _ = first_member(peer, 5, group)
     me, generation = first["memberId"], first["generationId"]
     for v in versions("OffsetCommit"):
-        call = lambda n, m, w=v, **f: peer.call("OffsetCommit", w, groupId=group, generationIdOrMemberEpoch=n, memberId=m,  # noqa: E731
-                                                topics=place(w, peer, topic, (0, 3)), **f)
+        call = lambda n, m, w=v, **f: peer.call(
+            "OffsetCommit",
+            w,
+            groupId=group,
+            generationIdOrMemberEpoch=n,
+            memberId=m,  # noqa: E731
+            topics=place(w, peer, topic, (0, 3)),
+            **f,
+        )
         yield f"v{v} mine", call(generation, me)
         yield f"v{v} old generation", call(generation - 1, me)
         yield f"v{v} newer generation", call(generation + 1, me)
@@ -339,7 +477,9 @@ def offsets_of_members(peer):
         if v >= 7:
             yield f"v{v} unknown instance", call(generation, me, groupInstanceId="who")
     yield "fetched", fetch_offsets(peer, 5, group, topic, 0)
-    yield "deleted while in use", peer.call("OffsetDelete", 0, groupId=group, topics=[{"name": topic, "partitions": [{"partitionIndex": 0}]}])
+    yield "deleted while in use", peer.call(
+        "OffsetDelete", 0, groupId=group, topics=[{"name": topic, "partitions": [{"partitionIndex": 0}]}]
+    )
     yield "group deleted while in use", peer.call("DeleteGroups", 2, groupsNames=[group])
 
 
@@ -354,16 +494,24 @@ def offset_delete_and_groups(peer):
         for w in versions("DescribeGroups"):
             yield f"g{v} described v{w}", peer.call("DescribeGroups", w, groups=[group, peer.name("none")])
             if w >= 3:
-                yield f"g{v} described v{w} operations", peer.call("DescribeGroups", w, groups=[group], includeAuthorizedOperations=True)
+                yield f"g{v} described v{w} operations", peer.call(
+                    "DescribeGroups", w, groups=[group], includeAuthorizedOperations=True
+                )
         for w in versions("ListGroups"):
             for states in ([], ["Empty"], ["empty"], ["Stable"], ["Nonsense"]) if w >= 4 else ([],):
                 for types in ([], ["classic"], ["consumer"], ["nonsense"]) if w >= 5 else ([],):
-                    more = ({"statesFilter": states} if w >= 4 else {}) | ({"typesFilter": types} if w >= 5 else {})
+                    more = ({"statesFilter": states} if w >= 4 else {}) | (
+                        {"typesFilter": types} if w >= 5 else {}
+                    )
                     listed = peer.call("ListGroups", w, **more)
                     listed["groups"] = peer.own(listed["groups"])
                     yield f"g{v} listed v{w} {states} {types}", listed
-        delete = lambda *places, g=group: peer.call("OffsetDelete", 0, groupId=g, topics=[  # noqa: E731
-            {"name": n, "partitions": [{"partitionIndex": p}]} for n, p in places])
+        delete = lambda *places, g=group: peer.call(
+            "OffsetDelete",
+            0,
+            groupId=g,
+            topics=[{"name": n, "partitions": [{"partitionIndex": p}]} for n, p in places],  # noqa: E731
+        )
         yield f"g{v} one offset deleted", delete((topic, 0))
         yield f"g{v} deleted again", delete((topic, 0))
         yield f"g{v} unknown topic and partition", delete((peer.name("none"), 0), (topic, 9))

@@ -1,5 +1,8 @@
-"""One directory, two brokers in turn: what Apache Kafka wrote, ottla serves unchanged and adds to, and Kafka opens again and finds
-everything; and the same from a directory that ottla formatted. Part of it is `dump-log --deep-iteration`, which reads every batch."""
+"""One directory, two brokers in turn: what Apache Kafka wrote, ottla serves unchanged and adds to, and Kafka
+opens again and finds everything; and the same from a directory that ottla formatted. Part of it is `dump-log
+--deep-iteration`, which reads every batch.
+"""
+
 import glob
 import hashlib
 import hmac
@@ -18,40 +21,71 @@ TRANSACTIONAL = 0x10
 
 def ok(answer, what):
     """No error code in an answer, at any depth."""
+
     def errors(value):
         if isinstance(value, dict):
-            return [v for k, v in value.items() if k == "errorCode" and v] + [e for v in value.values() for e in errors(v)]
+            return [v for k, v in value.items() if k == "errorCode" and v] + [
+                e for v in value.values() for e in errors(v)
+            ]
         return [e for v in value for e in errors(v)] if isinstance(value, list) else []
+
     check(answer != "closed" and not errors(answer), f"{what}: {answer}")
     return answer
 
 
 def fill_topics(peer, who, delete):
-    """Topics with configurations; every codec; small segments, so that there are several with their indexes."""
+    """Topics with configurations; every codec; small segments, so that there are several with their
+    indexes."""
     plain = peer.create(f"{who}-codecs", 3)
-    small = peer.create(f"{who}-small-segments", 1, segment_bytes=1048576, retention_ms=604800000, index_interval_bytes=1024)
+    small = peer.create(
+        f"{who}-small-segments", 1, segment_bytes=1048576, retention_ms=604800000, index_interval_bytes=1024
+    )
     compact = peer.create(f"{who}-compact", 2, cleanup_policy="compact", min_cleanable_dirty_ratio="0.9")
     append = peer.create(f"{who}-append-time", 1, message_timestamp_type="LogAppendTime")
     for i, codec in enumerate(CODECS):
         for j in range(4):
-            values = [(b"key-%d" % k, b"%s-%d-%d " % (codec.encode(), j, k) + b"x" * 100, [("codec", codec.encode())]) for k in range(20)]
+            values = [
+                (
+                    b"key-%d" % k,
+                    b"%s-%d-%d " % (codec.encode(), j, k) + b"x" * 100,
+                    [("codec", codec.encode())],
+                )
+                for k in range(20)
+            ]
             ok(peer.produce(plain, batch(values, codec, now=NOW + i * 100 + j), j % 3), "produce")
     for i in range(25):
         ok(peer.produce(small, batch([b"%d" % i + b"y" * 100_000], now=NOW + i)), "produce")
     for i in range(10):
-        ok(peer.produce(compact, batch([(b"k%d" % (i % 3), b"v%d" % i if i % 4 else None, ())], now=NOW + i), i % 2), "produce")
+        ok(
+            peer.produce(
+                compact, batch([(b"k%d" % (i % 3), b"v%d" % i if i % 4 else None, ())], now=NOW + i), i % 2
+            ),
+            "produce",
+        )
     ok(peer.produce(append, batch([b"when"], now=NOW)), "produce")
     if delete:
         places = [{"partitionIndex": 0, "offset": 7}]
-        ok(peer.must("DeleteRecords", 2, timeoutMs=10000, topics=[{"name": plain, "partitions": places}]), "delete records")
+        ok(
+            peer.must("DeleteRecords", 2, timeoutMs=10000, topics=[{"name": plain, "partitions": places}]),
+            "delete records",
+        )
     return [plain, small, compact, append]
 
 
 def fill_idempotent(peer, who):
     topic = peer.create(f"{who}-idempotent", 1)
-    made = wait_for(lambda: loaded(peer.must("InitProducerId", 4, transactionalId=None, transactionTimeoutMs=60000)), "a producer id")
+    made = wait_for(
+        lambda: loaded(peer.must("InitProducerId", 4, transactionalId=None, transactionTimeoutMs=60000)),
+        "a producer id",
+    )
     for i in range(3):
-        ok(peer.produce(topic, batch([b"i%d" % i], now=NOW, producerId=made["producerId"], producerEpoch=0, baseSequence=i)), "produce")
+        ok(
+            peer.produce(
+                topic,
+                batch([b"i%d" % i], now=NOW, producerId=made["producerId"], producerEpoch=0, baseSequence=i),
+            ),
+            "produce",
+        )
     return topic, made["producerId"]
 
 
@@ -64,16 +98,44 @@ def fill_transactions(peer, who):
     topic, name = peer.create(f"{who}-transactions", 2), f"{who}-transactional-id"
     wait_for(lambda: peer.must("FindCoordinator", 3, key=name, keyType=1)["errorCode"] == 0, "a coordinator")
     for commit in (True, False, True):
-        made = wait_for(lambda: loaded(peer.must("InitProducerId", 4, transactionalId=name, transactionTimeoutMs=60000)), "a producer")
+        made = wait_for(
+            lambda: loaded(peer.must("InitProducerId", 4, transactionalId=name, transactionTimeoutMs=60000)),
+            "a producer",
+        )
         ok(made, "InitProducerId")
         who_writes = {"producerId": made["producerId"], "producerEpoch": made["producerEpoch"]}
-        added = wait_for(lambda w=who_writes: settled(peer.must("AddPartitionsToTxn", 3, v3AndBelowTransactionalId=name, **{
-            "v3AndBelowProducerId": w["producerId"], "v3AndBelowProducerEpoch": w["producerEpoch"],
-            "v3AndBelowTopics": [{"name": topic, "partitions": [0, 1]}]})), "partitions in the transaction")
+        added = wait_for(
+            lambda w=who_writes: settled(
+                peer.must(
+                    "AddPartitionsToTxn",
+                    3,
+                    v3AndBelowTransactionalId=name,
+                    **{
+                        "v3AndBelowProducerId": w["producerId"],
+                        "v3AndBelowProducerEpoch": w["producerEpoch"],
+                        "v3AndBelowTopics": [{"name": topic, "partitions": [0, 1]}],
+                    },
+                )
+            ),
+            "partitions in the transaction",
+        )
         check(added, "AddPartitionsToTxn")
         for p in (0, 1):
-            ok(peer.produce(topic, batch([b"in a transaction %d" % commit] * 3, now=NOW, attributes=TRANSACTIONAL, baseSequence=0,
-                                         **who_writes), p, transactionalId=name), "produce")
+            ok(
+                peer.produce(
+                    topic,
+                    batch(
+                        [b"in a transaction %d" % commit] * 3,
+                        now=NOW,
+                        attributes=TRANSACTIONAL,
+                        baseSequence=0,
+                        **who_writes,
+                    ),
+                    p,
+                    transactionalId=name,
+                ),
+                "produce",
+            )
         ok(peer.produce(topic, batch([b"plain"], now=NOW), 0), "produce")
         ok(peer.must("EndTxn", 3, transactionalId=name, committed=commit, **who_writes), "EndTxn")
     wait_for(lambda: stable(peer, topic), "the markers")
@@ -81,7 +143,11 @@ def fill_transactions(peer, who):
 
 
 def settled(answer):
-    return all(r["partitionErrorCode"] == 0 for t in answer["resultsByTopicV3AndBelow"] for r in t["resultsByPartition"])
+    return all(
+        r["partitionErrorCode"] == 0
+        for t in answer["resultsByTopicV3AndBelow"]
+        for r in t["resultsByPartition"]
+    )
 
 
 def stable(peer, topic):
@@ -91,30 +157,87 @@ def stable(peer, topic):
 
 def fill_groups(peer, who, topics):
     group = f"{who}-group"
-    wait_for(lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
-             and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0, "the coordinator")
-    places = [{"name": t, "partitions": [{"partitionIndex": 0, "committedOffset": i + 1, "committedMetadata": f"note {i}"}]}
-              for i, t in enumerate(topics)]
-    ok(peer.must("OffsetCommit", 8, groupId=group, generationIdOrMemberEpoch=-1, memberId="", topics=places), "commit")
-    ok(peer.must("OffsetCommit", 8, groupId=group + "-2", generationIdOrMemberEpoch=-1, memberId="", topics=places[:1]), "commit")
+    wait_for(
+        lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
+        and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0,
+        "the coordinator",
+    )
+    places = [
+        {
+            "name": t,
+            "partitions": [{"partitionIndex": 0, "committedOffset": i + 1, "committedMetadata": f"note {i}"}],
+        }
+        for i, t in enumerate(topics)
+    ]
+    ok(
+        peer.must("OffsetCommit", 8, groupId=group, generationIdOrMemberEpoch=-1, memberId="", topics=places),
+        "commit",
+    )
+    ok(
+        peer.must(
+            "OffsetCommit",
+            8,
+            groupId=group + "-2",
+            generationIdOrMemberEpoch=-1,
+            memberId="",
+            topics=places[:1],
+        ),
+        "commit",
+    )
     return group
 
 
 def fill_users(peer):
     """Quotas and SCRAM users: metadata that ottla keeps even where it does not serve it yet."""
-    ok(peer.must("AlterClientQuotas", 1, entries=[{"entity": [{"entityType": "user", "entityName": "alice"}], "ops": [
-        {"key": "producer_byte_rate", "value": 1048576.0, "remove": False}]}]), "quota")
+    ok(
+        peer.must(
+            "AlterClientQuotas",
+            1,
+            entries=[
+                {
+                    "entity": [{"entityType": "user", "entityName": "alice"}],
+                    "ops": [{"key": "producer_byte_rate", "value": 1048576.0, "remove": False}],
+                }
+            ],
+        ),
+        "quota",
+    )
     salt = b"0123456789abcdef"
     salted = hashlib.pbkdf2_hmac("sha256", b"secret", salt, 4096)
     check(len(hmac.digest(salted, b"Client Key", "sha256")) == 32, "hmac")
-    ok(peer.must("AlterUserScramCredentials", 0, deletions=[], upsertions=[
-        {"name": "alice", "mechanism": 1, "iterations": 4096, "salt": salt, "saltedPassword": salted}]), "scram")
+    ok(
+        peer.must(
+            "AlterUserScramCredentials",
+            0,
+            deletions=[],
+            upsertions=[
+                {"name": "alice", "mechanism": 1, "iterations": 4096, "salt": salt, "saltedPassword": salted}
+            ],
+        ),
+        "scram",
+    )
 
 
 def fetch(peer, topic, partition, offset=0, isolation=0):
     name = {"topicId": peer.topic_id(topic)}
-    answer = ok_fetch(peer.must("Fetch", 16, maxWaitMs=100, minBytes=0, maxBytes=1 << 26, isolationLevel=isolation, topics=[
-        {**name, "partitions": [{"partition": partition, "fetchOffset": offset, "partitionMaxBytes": 1 << 26}]}]))
+    answer = ok_fetch(
+        peer.must(
+            "Fetch",
+            16,
+            maxWaitMs=100,
+            minBytes=0,
+            maxBytes=1 << 26,
+            isolationLevel=isolation,
+            topics=[
+                {
+                    **name,
+                    "partitions": [
+                        {"partition": partition, "fetchOffset": offset, "partitionMaxBytes": 1 << 26}
+                    ],
+                }
+            ],
+        )
+    )
     return answer["responses"][0]["partitions"][0]
 
 
@@ -124,17 +247,33 @@ def ok_fetch(answer):
 
 
 def topic_state(peer, topic):
-    """Everything of a topic that a client can see: partitions, configuration, offsets by every question, every byte."""
+    """Everything of a topic that a client can see: partitions, configuration, offsets by every question,
+    every byte."""
     described = peer.must("Metadata", 12, topics=[{"name": topic}], allowAutoTopicCreation=False)["topics"][0]
-    state = {"metadata": {**described, "partitions": [{k: v for k, v in p.items() if k != "leaderEpoch"} for p in described["partitions"]]}}
-    configs = peer.must("DescribeConfigs", 4, resources=[{"resourceType": 2, "resourceName": topic, "configurationKeys": None}])["results"][0]
-    state["configs"] = [[c["name"], c["value"], c["configSource"]] for c in configs["configs"] or [] if c["configSource"] == 1]
+    state = {
+        "metadata": {
+            **described,
+            "partitions": [
+                {k: v for k, v in p.items() if k != "leaderEpoch"} for p in described["partitions"]
+            ],
+        }
+    }
+    configs = peer.must(
+        "DescribeConfigs",
+        4,
+        resources=[{"resourceType": 2, "resourceName": topic, "configurationKeys": None}],
+    )["results"][0]
+    state["configs"] = [
+        [c["name"], c["value"], c["configSource"]] for c in configs["configs"] or [] if c["configSource"] == 1
+    ]
     for index in sorted(p["partitionIndex"] for p in described["partitions"]):
         asked = [{"partitionIndex": index, "timestamp": t} for t in (-2,)]
         offsets = {}
         for at in (-1, -2, -3, NOW, NOW + 101, NOW + 5):
             asked = [{"partitionIndex": index, "timestamp": at}]
-            found = peer.must("ListOffsets", 7, replicaId=-1, topics=[{"name": topic, "partitions": asked}])["topics"][0]["partitions"][0]
+            found = peer.must("ListOffsets", 7, replicaId=-1, topics=[{"name": topic, "partitions": asked}])[
+                "topics"
+            ][0]["partitions"][0]
             offsets[at] = [found["errorCode"], found["offset"], found["timestamp"]]
         state[f"offsets {index}"] = {str(k): v for k, v in offsets.items()}
         for isolation in (0, 1):
@@ -142,29 +281,50 @@ def topic_state(peer, topic):
             raw = data.pop("records") or b""
             aborted = sorted([a["producerId"], a["firstOffset"]] for a in data["abortedTransactions"] or [])
             state[f"data {index} isolation {isolation}"] = {
-                "sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw), "error": data["errorCode"], "aborted": aborted,
-                "high watermark": data["highWatermark"], "last stable": data["lastStableOffset"], "start": data["logStartOffset"]}
+                "sha256": hashlib.sha256(raw).hexdigest(),
+                "bytes": len(raw),
+                "error": data["errorCode"],
+                "aborted": aborted,
+                "high watermark": data["highWatermark"],
+                "last stable": data["lastStableOffset"],
+                "start": data["logStartOffset"],
+            }
     return state
 
 
 def group_state(peer, group):
-    wait_for(lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
-             and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0, "the coordinator")
+    wait_for(
+        lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
+        and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0,
+        "the coordinator",
+    )
     found = peer.must("OffsetFetch", 7, groupId=group, topics=None)
-    return {"error": found["errorCode"], "offsets": sorted([t["name"], p["partitionIndex"], p["committedOffset"], p["metadata"]]
-                                                           for t in found["topics"] for p in t["partitions"])}
+    return {
+        "error": found["errorCode"],
+        "offsets": sorted(
+            [t["name"], p["partitionIndex"], p["committedOffset"], p["metadata"]]
+            for t in found["topics"]
+            for p in t["partitions"]
+        ),
+    }
 
 
 def users_state(peer):
     scram = peer.must("DescribeUserScramCredentials", 0, users=None)["results"]
     quotas = peer.must("DescribeClientQuotas", 1, components=[], strict=False)["entries"]
-    return {"scram": [[u["user"], u["credentialInfos"]] for u in scram], "quotas": [[q["entity"], q["values"]] for q in quotas]}
+    return {
+        "scram": [[u["user"], u["credentialInfos"]] for u in scram],
+        "quotas": [[q["entity"], q["values"]] for q in quotas],
+    }
 
 
 def state(peer, topics, groups):
     for t in topics:
         wait_for(lambda name=t: led(peer, name), f"leader of {t}")
-    return {"topics": {t: topic_state(peer, t) for t in topics}, "groups": {g: group_state(peer, g) for g in groups}}
+    return {
+        "topics": {t: topic_state(peer, t) for t in topics},
+        "groups": {g: group_state(peer, g) for g in groups},
+    }
 
 
 def led(peer, topic):
@@ -179,7 +339,9 @@ def led(peer, topic):
 
 
 def same(before, after, when):
-    lines = [line.replace("kafka ", "before ").replace("here ", "after ") for line in differences(before, after)]
+    lines = [
+        line.replace("kafka ", "before ").replace("here ", "after ") for line in differences(before, after)
+    ]
     if lines:
         raise Failure(f"{when}: {len(lines)} differences\n" + "\n".join(lines[:30]))
 
@@ -187,14 +349,30 @@ def same(before, after, when):
 def dump(broker):
     """Kafka's own reader over every segment, index and snapshot that a broker left."""
     for kind in ("log", "index", "timeindex", "txnindex", "snapshot"):
-        files = [f for f in glob.glob(f"{broker.data}/*/*.{kind}") if "__cluster_metadata" not in f and os.path.getsize(f)]
+        files = [
+            f
+            for f in glob.glob(f"{broker.data}/*/*.{kind}")
+            if "__cluster_metadata" not in f and os.path.getsize(f)
+        ]
         if files:
-            printed = run(reference.tool("dump-log", "--deep-iteration", "--files", ",".join(files)), seconds=120)
-            wrong = [s for s in printed.splitlines() if "Found" in s or "mismatch" in s.lower() or "invalid" in s.lower()
-                     or "isvalid: false" in s.lower()]
+            printed = run(
+                reference.tool("dump-log", "--deep-iteration", "--files", ",".join(files)), seconds=120
+            )
+            wrong = [
+                s
+                for s in printed.splitlines()
+                if "Found" in s
+                or "mismatch" in s.lower()
+                or "invalid" in s.lower()
+                or "isvalid: false" in s.lower()
+            ]
             equal(wrong, [], f"dump-log of {kind} files")
     metadata = sorted(glob.glob(f"{broker.data}/__cluster_metadata-0/*.log"))
-    printed = run(reference.tool("dump-log", "--cluster-metadata-decoder", "--skip-record-metadata", "--files", ",".join(metadata)))
+    printed = run(
+        reference.tool(
+            "dump-log", "--cluster-metadata-decoder", "--skip-record-metadata", "--files", ",".join(metadata)
+        )
+    )
     check("Failed" not in printed and "ould not" not in printed, printed[-2000:])
 
 
@@ -213,7 +391,10 @@ class Life:
             raise Failure(f"{kind}: {e}\n--- its log:\n{self.broker.log_tail(15)}") from None
         finally:
             peer.close()
-            check(self.broker.stop(), f"{kind} did not stop cleanly: {self.broker.process.returncode}\n{self.broker.log_tail(15)}")
+            check(
+                self.broker.stop(),
+                f"{kind} did not stop cleanly: {self.broker.process.returncode}\n{self.broker.log_tail(15)}",
+            )
 
     def fill(self, peer, who, transactions, delete=True):
         made = fill_topics(peer, who, delete)
@@ -231,8 +412,24 @@ class Life:
             values = [(b"added by", who.encode(), ())]
             ok(peer.produce(topic, batch(values, "lz4", now=NOW + 1000)), f"produce to {topic}")
         old = self.groups[0]
-        ok(peer.must("OffsetCommit", 8, groupId=old, generationIdOrMemberEpoch=-1, memberId="", topics=[
-            {"name": self.topics[0], "partitions": [{"partitionIndex": 2, "committedOffset": 33, "committedMetadata": who}]}]), "commit")
+        ok(
+            peer.must(
+                "OffsetCommit",
+                8,
+                groupId=old,
+                generationIdOrMemberEpoch=-1,
+                memberId="",
+                topics=[
+                    {
+                        "name": self.topics[0],
+                        "partitions": [
+                            {"partitionIndex": 2, "committedOffset": 33, "committedMetadata": who}
+                        ],
+                    }
+                ],
+            ),
+            "commit",
+        )
         self.fill(peer, who, transactions)
         return state(peer, self.topics, self.groups)
 
@@ -275,13 +472,16 @@ def ottla_first():
         before = life.turn(under_test(), begin)
         dump(broker)
         after = life.turn("kafka", lambda peer: life.check_and_add(peer, before, "kafka", True))
-        life.turn(under_test(), lambda peer: same(after, state(peer, life.topics, life.groups), "ottla opens it again"))
+        life.turn(
+            under_test(),
+            lambda peer: same(after, state(peer, life.topics, life.groups), "ottla opens it again"),
+        )
 
 
 @case(seconds=120, needs=["java"])
 def kafka_after_a_kill():
-    """What Kafka left without a clean stop, ottla recovers; what ottla left so, Kafka does. Where a log starts after DeleteRecords is
-    in a checkpoint that Kafka writes once a minute, so none is made."""
+    """What Kafka left without a clean stop, ottla recovers; what ottla left so, Kafka does. Where a log
+    starts after DeleteRecords is in a checkpoint that Kafka writes once a minute, so none is made."""
     with Broker("kafka") as broker:
         life = Life(broker)
         broker.start("kafka")
@@ -297,7 +497,9 @@ def kafka_after_a_kill():
         after = state(peer, life.topics, life.groups)
         peer.close()
         broker.kill()
-        life.turn("kafka", lambda p: same(after, state(p, life.topics, life.groups), "kafka after the second kill"))
+        life.turn(
+            "kafka", lambda p: same(after, state(p, life.topics, life.groups), "kafka after the second kill")
+        )
 
 
 if __name__ == "__main__":

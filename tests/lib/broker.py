@@ -1,8 +1,11 @@
-"""A broker in a directory of its own, either the one under test (ottla) or the reference (Apache Kafka): made, started, stopped,
-killed, opened again. Both are configured by the same server.properties, node 1 on 127.0.0.1.
+"""A broker in a directory of its own, either the one under test (ottla) or the reference (Apache Kafka):
+made, started, stopped, killed, opened again. Both are configured by the same server.properties, node 1 on
+127.0.0.1.
 
-TEST_PORTS=first-last says where listeners may be (default 22000-22999); OTTLA names the binary (default build/ottla).
+TEST_PORTS=first-last says where listeners may be (default 22000-22999); OTTLA names the binary (default
+build/ottla).
 """
+
 import os
 import random
 import shutil
@@ -43,7 +46,8 @@ def ottla_binary():
 
 
 class Broker:
-    """kind: ottla or kafka. folder: holds server.properties, data/ and server.log; a temporary one is removed by close()."""
+    """kind: ottla or kafka. folder: holds server.properties, data/ and server.log; a temporary one is removed
+    by close()."""
 
     def __init__(self, kind, folder=None, extra=None):
         assert kind in KINDS, kind
@@ -74,10 +78,27 @@ class Broker:
         if kind == "kafka":
             reference.format_storage(self.folder, *args)
         else:
-            got = subprocess.run([ottla_binary(), "storage", "format", "--cluster-id", reference.CLUSTER_ID, "--config", self.properties,
-                                  "--ignore-formatted", *args], stdin=subprocess.DEVNULL, check=False, capture_output=True, timeout=30)
+            got = subprocess.run(
+                [
+                    ottla_binary(),
+                    "storage",
+                    "format",
+                    "--cluster-id",
+                    reference.CLUSTER_ID,
+                    "--config",
+                    self.properties,
+                    "--ignore-formatted",
+                    *args,
+                ],
+                stdin=subprocess.DEVNULL,
+                check=False,
+                capture_output=True,
+                timeout=30,
+            )
             if got.returncode:
-                raise RuntimeError(f"ottla storage format: {(got.stdout + got.stderr).decode(errors='replace')}")
+                raise RuntimeError(
+                    f"ottla storage format: {(got.stdout + got.stderr).decode(errors='replace')}"
+                )
         self.formatted_by = kind
 
     def start(self, kind=None):
@@ -102,8 +123,13 @@ class Broker:
 
     def start_ottla(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([ottla_binary(), "server", self.properties], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [ottla_binary(), "server", self.properties],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         end = time.monotonic() + 15
         while time.monotonic() < end and self.process.poll() is None:
             try:

@@ -1,9 +1,11 @@
-"""A test is a function with @case in a program that ends with main(). tests/run lists the program's cases with `--list` (a JSON
-object a line) and runs each in a process of its own with `NAME`: exit status 0 passed, 1 failed, 77 skipped (the last line says why).
+"""A test is a function with @case in a program that ends with main(). tests/run lists the program's cases
+with `--list` (a JSON object a line) and runs each in a process of its own with `NAME`: exit
+status 0 passed, 1 failed, 77 skipped (the last line says why).
 
-needs: what tests/run must have ready, see FIXTURES there. `broker` gives BOOTSTRAP, the address of a broker that other cases use
-at the same time: topic and group names come from unique().
+needs: what tests/run must have ready, see FIXTURES there. `broker` gives BOOTSTRAP, the address of a broker
+that other cases use at the same time: topic and group names come from unique().
 """
+
 import json
 import os
 import subprocess
@@ -26,10 +28,12 @@ class Failure(Exception):
 
 def case(seconds=60, needs=("broker",), alone=False):
     """seconds: the limit of its run. alone: no other test may run beside it."""
+
     def mark(function):
         name = function.__name__.replace("_", "-")
         CASES[name] = (function, {"name": name, "seconds": seconds, "needs": list(needs), "alone": alone})
         return function
+
     return mark
 
 
@@ -44,7 +48,8 @@ def equal(got, wanted, what):
 
 def shorten(value, most=600):
     text = repr(value)
-    return text if len(text) <= most else f"{text[:most // 2]} … {text[-most // 2:]} ({len(text)} characters)"
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]} ({len(text)} characters)"
 
 
 def bootstrap():
@@ -67,13 +72,23 @@ def wait_for(condition, what, seconds=20.0, pause=0.05):
 
 
 def run(command, stdin=None, seconds=60, status=0, env=None, cwd=None):
-    """Runs a command to its end and gives its standard output; fails unless it ends with that status (None: any)."""
+    """Runs a command to its end and gives its standard output; fails unless it ends with that status (None:
+    any)."""
     try:
-        got = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, timeout=seconds, check=False, cwd=cwd,
-                             env={**os.environ, **(env or {})})
+        got = subprocess.run(
+            [str(c) for c in command],
+            input=stdin,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+        )
     except subprocess.TimeoutExpired as e:
         output = (e.stdout or b"") + (e.stderr or b"")
-        raise Failure(f"{shown(command)}: no end after {seconds} s\n{output.decode(errors='replace')[-3000:]}") from None
+        raise Failure(
+            f"{shown(command)}: no end after {seconds} s\n{output.decode(errors='replace')[-3000:]}"
+        ) from None
     if status is not None and got.returncode != status:
         output = (got.stdout + got.stderr).decode(errors="replace")
         raise Failure(f"{shown(command)}: status {got.returncode}, wanted {status}\n{output[-3000:]}")
@@ -92,7 +107,9 @@ def main():
             print(json.dumps(about))
         return
     if len(args) != 1 or args[0] not in CASES:
-        sys.exit(f"usage: {sys.argv[0]} --list | NAME, with BOOTSTRAP=host:port; NAME is one of {', '.join(CASES)}")
+        sys.exit(
+            f"usage: {sys.argv[0]} --list | NAME, with BOOTSTRAP=host:port; NAME is one of {', '.join(CASES)}"
+        )
     try:
         CASES[args[0]][0]()
     except Skip as e:
@@ -102,7 +119,11 @@ def main():
     except Exception as e:  # pylint: disable=broad-except
         if isinstance(e, Failure):
             where = traceback.extract_tb(e.__traceback__)
-            lines = [f"{os.path.relpath(f.filename, ROOT)}:{f.lineno}" for f in where if not f.filename.endswith("lib/case.py")]
+            lines = [
+                f"{os.path.relpath(f.filename, ROOT)}:{f.lineno}"
+                for f in where
+                if not f.filename.endswith("lib/case.py")
+            ]
             print(f"{' < '.join(reversed(lines))}: {e}")
         else:
             traceback.print_exc(file=sys.stdout)

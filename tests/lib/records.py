@@ -1,14 +1,29 @@
-"""Record batches (format v2): made with any field wrong on purpose, and read. Compression stores: the bytes are valid for each codec
-without being smaller, so that the standard library is enough. Decompression knows gzip and what this file stores.
+"""Record batches (format v2): made with any field wrong on purpose, and read. Compression stores: the bytes
+are valid for each codec without being smaller, so that the standard library is enough. Decompression knows
+gzip and what this file stores.
 """
+
 import struct
 import time
 import zlib
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 HEADER = struct.Struct(">qiibIhiqqqhii")
-NAMES = ("baseOffset", "length", "partitionLeaderEpoch", "magic", "crc", "attributes", "lastOffsetDelta", "baseTimestamp", "maxTimestamp",
-         "producerId", "producerEpoch", "baseSequence", "count")
+NAMES = (
+    "baseOffset",
+    "length",
+    "partitionLeaderEpoch",
+    "magic",
+    "crc",
+    "attributes",
+    "lastOffsetDelta",
+    "baseTimestamp",
+    "maxTimestamp",
+    "producerId",
+    "producerEpoch",
+    "baseSequence",
+    "count",
+)
 CRC_FROM = 21  # the checksum is over what follows it
 
 
@@ -60,20 +75,25 @@ def record(value, key=None, headers=(), offset=0, time_delta=0):
 def store_snappy(data):
     out = plain_varint(len(data))
     for at in range(0, len(data), 60):
-        part = data[at:at + 60]
+        part = data[at : at + 60]
         out += bytes([len(part) - 1 << 2]) + part
     return out
 
 
 def store_lz4(data):
-    """One frame of independent blocks of at most 64 KiB, none compressed; its header checksum is that of these two bytes."""
-    blocks = [data[at:at + 65536] for at in range(0, len(data), 65536)]
-    return b"\x04\x22\x4d\x18\x60\x40\x82" + b"".join(struct.pack("<I", len(b) | 1 << 31) + b for b in blocks) + bytes(4)
+    """One frame of independent blocks of at most 64 KiB, none compressed; its header checksum is that of
+    these two bytes."""
+    blocks = [data[at : at + 65536] for at in range(0, len(data), 65536)]
+    return (
+        b"\x04\x22\x4d\x18\x60\x40\x82"
+        + b"".join(struct.pack("<I", len(b) | 1 << 31) + b for b in blocks)
+        + bytes(4)
+    )
 
 
 def store_zstd(data):
     """One frame of raw blocks, its window 128 KiB, no size and no checksum."""
-    blocks = [data[at:at + 65536] for at in range(0, len(data), 65536)] or [b""]
+    blocks = [data[at : at + 65536] for at in range(0, len(data), 65536)] or [b""]
     out = b"\x28\xb5\x2f\xfd\x00\x38"
     for i, block in enumerate(blocks):
         out += struct.pack("<I", len(block) << 3 | (i == len(blocks) - 1))[:3] + block
@@ -88,14 +108,27 @@ def compress(codec, data):
 
 
 def batch(values, codec="none", now=None, payload=None, **wrong):
-    """A batch of values: bytes, or (key, value, headers). wrong: header fields that differ from what is right; crc=None computes it."""
+    """A batch of values: bytes, or (key, value, headers). wrong: header fields that differ from what is
+    right; crc=None computes it."""
     now = int(time.time() * 1000) if now is None else now
     items = [v if isinstance(v, tuple) else (None, v, ()) for v in values]
     raw = b"".join(record(value, key, headers, i) for i, (key, value, headers) in enumerate(items))
     raw = compress(codec, raw) if payload is None else payload
-    fields = {"baseOffset": 0, "length": 49 + len(raw), "partitionLeaderEpoch": -1, "magic": 2, "crc": None, "attributes": CODECS[codec],
-              "lastOffsetDelta": len(items) - 1, "baseTimestamp": now, "maxTimestamp": now, "producerId": -1, "producerEpoch": -1,
-              "baseSequence": -1, "count": len(items)}
+    fields = {
+        "baseOffset": 0,
+        "length": 49 + len(raw),
+        "partitionLeaderEpoch": -1,
+        "magic": 2,
+        "crc": None,
+        "attributes": CODECS[codec],
+        "lastOffsetDelta": len(items) - 1,
+        "baseTimestamp": now,
+        "maxTimestamp": now,
+        "producerId": -1,
+        "producerEpoch": -1,
+        "baseSequence": -1,
+        "count": len(items),
+    }
     fields.update(wrong)
     if fields["crc"] is None:
         fields["crc"] = 0
@@ -135,13 +168,13 @@ class Varints:
         if size < 0:
             return None
         self.at += size
-        return bytes(self.data[self.at - size:self.at])
+        return bytes(self.data[self.at - size : self.at])
 
 
 def records_of(data):
     """(offset, key, value, headers) of every record of uncompressed or gzip batches."""
     for fields, raw in headers_of(data):
-        body = raw[HEADER.size:]
+        body = raw[HEADER.size :]
         codec = fields["attributes"] & 7
         if codec == 1:
             body = zlib.decompress(body, 31)

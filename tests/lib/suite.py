@@ -1,16 +1,20 @@
-r"""The cases that every client passes. A client is a program of four verbs, whatever its language; register() makes the cases of it.
+r"""The cases that every client passes. A client is a program of four verbs, whatever its language; register()
+makes the cases of it.
 
-    produce TOPIC PARTITION CODEC     reads lines `key TAB value TAB header`, sends each (acks=all, idempotent where the client can)
-                                      and ends with status 0 when all are acknowledged. PARTITION -1: the client's own choice.
-                                      header is name=value; \N is null, for a header none
-    consume TOPIC PARTITION START N   prints `ready` when it is placed, then `offset TAB key TAB value TAB header` for each record,
-                                      N of them, or with N=-1 until the end that the partition had at first.
-                                      START is beginning, end, an offset, or @milliseconds
-    member TOPIC GROUP ASSIGNOR       a group member from the beginning; commits after each poll and prints `partition TAB offset TAB
-                                      value` for what a successful commit covers; leaves on SIGTERM with status 0
-    admin TOPIC GROUP                 creates, describes, alters, extends and deletes topics, their records, groups and offsets;
-                                      checks each answer itself
+produce TOPIC PARTITION CODEC     reads lines `key TAB value TAB header`, sends each (acks=all, idempotent
+                                  where the client can) and ends with status 0 when all are acknowledged.
+                                  PARTITION -1: the client's own choice. header is name=value; \N is null, for
+                                  a header none
+consume TOPIC PARTITION START N   prints `ready` when it is placed, then `offset TAB key TAB value TAB header`
+                                  for each record, N of them, or with N=-1 until the end that the partition had
+                                  at first. START is beginning, end, an offset, or @milliseconds
+member TOPIC GROUP ASSIGNOR       a group member from the beginning; commits after each poll and prints
+                                  `partition TAB offset TAB value` for what a successful commit covers; leaves
+                                  on SIGTERM with status 0
+admin TOPIC GROUP                 creates, describes, alters, extends and deletes topics, their records,
+                                  groups and offsets; checks each answer itself
 """
+
 import collections
 import os
 import queue
@@ -29,7 +33,8 @@ RETRIED = (3, 6)  # the leader of a new partition is in the metadata before it l
 
 
 class Client:
-    """command(): the program and its first arguments, called when a case runs, when the environment of its fixture is there."""
+    """command(): the program and its first arguments, called when a case runs, when the environment of its
+    fixture is there."""
 
     def __init__(self, command):
         self.command = command
@@ -49,7 +54,9 @@ class Reader:
 
     def __init__(self, command):
         self.errors = open(f"/proc/self/fd/{os.dup(2)}", "wb")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen(
+            [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors
+        )
         self.lines, self.seen = queue.Queue(), []
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
@@ -70,12 +77,17 @@ class Reader:
 
 
 def codecs_case(client, names):
-    """Keys, values and headers come back as sent, in order, whatever the codec, and batches of several codecs live in one log."""
+    """Keys, values and headers come back as sent, in order, whatever the codec, and batches of several codecs
+    live in one log."""
     topic = unique("codecs")
     wanted = []
     for codec in names:
         records = [(f"key-{i}", f"{codec}-{i}-" + "payload " * 30, f"codec={codec}") for i in range(300)]
-        records += [("\\N", f"{codec}-no-key", "\\N"), (f"{codec}-tombstone", "\\N", f"codec={codec}"), ("empty", "", "h=")]
+        records += [
+            ("\\N", f"{codec}-no-key", "\\N"),
+            (f"{codec}-tombstone", "\\N", f"codec={codec}"),
+            ("empty", "", "h="),
+        ]
         client.produce(topic, 0, codec, records)
         wanted += records
     got = client.consume(topic, 0, "beginning")
@@ -92,7 +104,9 @@ def positions_case(client):
     now = int(time.time() * 1000)
     time.sleep(0.05)
     client.produce(topic, 0, "none", [("k", f"new-{i}", "\\N") for i in range(5)])
-    offsets = lambda start, count=-1: [int(r[0]) for r in client.consume(topic, 0, start, count)]  # noqa: E731
+    offsets = lambda start, count=-1: [
+        int(r[0]) for r in client.consume(topic, 0, start, count)
+    ]  # noqa: E731
     equal(offsets("beginning"), list(range(15)), "from the beginning")
     equal(offsets(7), list(range(7, 15)), "from offset 7")
     equal(offsets(12, 2), [12, 13], "two from offset 12")
@@ -106,7 +120,8 @@ def positions_case(client):
 
 
 def group_case(client, assignor):
-    """Three members come and go while records are written. Each record is covered by exactly one successful commit."""
+    """Three members come and go while records are written. Each record is covered by exactly one successful
+    commit."""
     topic, group = unique("group"), unique("members")
     written, stop = [0], threading.Event()
 
@@ -162,13 +177,21 @@ def group_case(client, assignor):
 def create(topic):
     """A topic of several partitions, each with a leader."""
     with Connection(bootstrap()) as connection:
-        made = connection.call("CreateTopics", 4, topics=[{"name": topic, "numPartitions": PARTITIONS, "replicationFactor": 1}],
-                               timeoutMs=10000)
+        made = connection.call(
+            "CreateTopics",
+            4,
+            topics=[{"name": topic, "numPartitions": PARTITIONS, "replicationFactor": 1}],
+            timeoutMs=10000,
+        )
         equal(made["topics"][0]["errorCode"], 0, "creation of the topic")
 
         def ready():
-            found = connection.call("Metadata", 4, topics=[{"name": topic}], allowAutoTopicCreation=False)["topics"][0]
-            return len(found["partitions"]) == PARTITIONS and all(p["errorCode"] == 0 for p in found["partitions"])
+            found = connection.call("Metadata", 4, topics=[{"name": topic}], allowAutoTopicCreation=False)[
+                "topics"
+            ][0]
+            return len(found["partitions"]) == PARTITIONS and all(
+                p["errorCode"] == 0 for p in found["partitions"]
+            )
 
         wait_for(ready, "leaders of the partitions")
 
@@ -176,7 +199,9 @@ def create(topic):
 def send(connection, topic, partition, values):
     data = [{"index": partition, "records": batch(values)}]
     for tries in range(100):
-        answer = connection.call("Produce", 9, acks=-1, timeoutMs=10000, topicData=[{"name": topic, "partitionData": data}])
+        answer = connection.call(
+            "Produce", 9, acks=-1, timeoutMs=10000, topicData=[{"name": topic, "partitionData": data}]
+        )
         error = answer["responses"][0]["partitionResponses"][0]["errorCode"]
         if error not in RETRIED:
             break
@@ -189,7 +214,10 @@ def verify(members, count):
     lost = [f"r-{i}" for i in range(count) if f"r-{i}" not in seen]
     twice = {value: n for value, n in seen.items() if n > 1}
     check(not lost, lambda: f"{len(lost)} of {count} records lost: {lost[:10]}")
-    check(not twice, lambda: f"{len(twice)} of {count} records read more than once: {dict(list(twice.items())[:10])}")
+    check(
+        not twice,
+        lambda: f"{len(twice)} of {count} records read more than once: {dict(list(twice.items())[:10])}",
+    )
     equal(len(seen), count, "different records")
 
 
@@ -205,4 +233,6 @@ def register(command, needs, codecs=CODECS, assignors=("range",), seconds=120):
     define("positions", lambda: positions_case(client))
     for assignor in assignors:
         define(f"group-{assignor}", lambda a=assignor: group_case(client, a), max(seconds, 240))
-    define("admin", lambda: run([*command(), "admin", unique("admin"), unique("admin-group")], seconds=seconds))
+    define(
+        "admin", lambda: run([*command(), "admin", unique("admin"), unique("admin-group")], seconds=seconds)
+    )

@@ -1,4 +1,6 @@
-"""The verbs of lib/suite.py for clients written in Python: reading and printing, and dispatch to a module's functions."""
+"""The verbs of lib/suite.py for clients written in Python: reading and printing, and dispatch to a module's
+functions."""
+
 import os
 import signal
 import sys
@@ -18,8 +20,11 @@ def stdin_records():
     for line in sys.stdin:
         key, value, header = (null(s) for s in line.rstrip("\n").split("\t"))
         name, _, content = (header or "").partition("=")
-        yield (None if key is None else key.encode(), None if value is None else value.encode(),
-               (name, content.encode()) if header is not None else None)
+        yield (
+            None if key is None else key.encode(),
+            None if value is None else value.encode(),
+            (name, content.encode()) if header is not None else None,
+        )
 
 
 def say(*words):
@@ -66,8 +71,9 @@ def stop_event():
 
 
 def dispatch(produce, consume, member, admin):
-    """produce(topic, partition, codec), consume(topic, partition, start, count), member(topic, group, assignor), admin(topic, group);
-    start is 'beginning', 'end', an offset as int, or ('time', milliseconds)."""
+    """produce(topic, partition, codec), consume(topic, partition, start, count), member(topic, group,
+    assignor), admin(topic, group); start is 'beginning', 'end', an offset as int, or ('time',
+    milliseconds)."""
     verb, *args = sys.argv[1:]
     if verb == "produce":
         produce(args[0], int(args[1]), args[2])

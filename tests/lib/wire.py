@@ -1,8 +1,10 @@
-"""Any request of any version to a broker, and its answer as a dict. The schema is the project's own (schema/api, read by
-gen/schema.py); fields have its names, structs are dicts, arrays lists, uuids hexadecimal text, records and bytes are bytes.
+"""Any request of any version to a broker, and its answer as a dict. The schema is the project's own
+(schema/api, read by gen/schema.py); fields have its names, structs are dicts, arrays lists, uuids hexadecimal
+text, records and bytes are bytes.
 
 A field that is left out has its default; one that the version does not have is not sent.
 """
+
 import itertools
 import os
 import socket
@@ -14,7 +16,16 @@ from lib.case import ROOT
 sys.path.insert(0, os.path.join(ROOT, "gen"))
 import schema  # noqa: E402  pylint: disable=wrong-import-position
 
-NUMBERS = {"bool": ">?", "int8": ">b", "int16": ">h", "int32": ">i", "int64": ">q", "uint16": ">H", "uint32": ">I", "float64": ">d"}
+NUMBERS = {
+    "bool": ">?",
+    "int8": ">b",
+    "int16": ">h",
+    "int32": ">i",
+    "int64": ">q",
+    "uint16": ">H",
+    "uint32": ">I",
+    "float64": ">d",
+}
 MOST = 64 << 20  # bytes of an answer that this client takes
 
 
@@ -111,7 +122,11 @@ class Writer:
             self.out += bytes.fromhex(value)
         else:
             raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-            self.length(None if raw is None else len(raw), self.flexible(field), "int16" if field.type == "string" else "int32")
+            self.length(
+                None if raw is None else len(raw),
+                self.flexible(field),
+                "int16" if field.type == "string" else "int32",
+            )
             self.out += raw or b""
 
     def field(self, field, value):
@@ -160,9 +175,11 @@ class Reader:
 
     def take(self, count):
         if count < 0 or self.at + count > len(self.data):
-            raise Malformed(f"{self.message.name} v{self.version}: {count} bytes wanted at {self.at} of {len(self.data)}")
+            raise Malformed(
+                f"{self.message.name} v{self.version}: {count} bytes wanted at {self.at} of {len(self.data)}"
+            )
         self.at += count
-        return self.data[self.at - count:self.at]
+        return self.data[self.at - count : self.at]
 
     def number(self, kind):
         form = NUMBERS[kind]
@@ -205,7 +222,9 @@ class Reader:
         if count is None:
             return None
         if count > len(self.data) - self.at:
-            raise Malformed(f"{self.message.name}.{field.name}: an array of {count} in {len(self.data) - self.at} bytes")
+            raise Malformed(
+                f"{self.message.name}.{field.name}: an array of {count} in {len(self.data) - self.at} bytes"
+            )
         return [self.one(field) for _ in range(count)]
 
     def fields(self, fields):
@@ -225,7 +244,9 @@ class Reader:
                 if tag in tagged:
                     values[tagged[tag].name] = self.field(tagged[tag])
                     if self.at != end:
-                        raise Malformed(f"{self.message.name}: tag {tag} has {self.at - end + size} bytes of {size}")
+                        raise Malformed(
+                            f"{self.message.name}: tag {tag} has {self.at - end + size} bytes of {size}"
+                        )
                 else:
                     values.setdefault("_tags", {})[tag] = bytes(self.take(size))
         return values
@@ -233,7 +254,9 @@ class Reader:
     def default(self, field):
         """A tagged struct that is absent has the defaults of its fields."""
         if field.of and not field.array and not field.default_null:
-            return {f.name: self.default(f) for f in field.of.fields if schema.within(f.versions, self.version)}
+            return {
+                f.name: self.default(f) for f in field.of.fields if schema.within(f.versions, self.version)
+            }
         return default(field)
 
 
@@ -252,8 +275,16 @@ def decode(message, version, data, whole=True):
 
 
 def request_header(key, version, correlation, client_id, flexible):
-    return encode(HEADERS["RequestHeader"], 2 if flexible else 1, {"requestApiKey": key, "requestApiVersion": version,
-                                                                   "correlationId": correlation, "clientId": client_id})
+    return encode(
+        HEADERS["RequestHeader"],
+        2 if flexible else 1,
+        {
+            "requestApiKey": key,
+            "requestApiVersion": version,
+            "correlationId": correlation,
+            "clientId": client_id,
+        },
+    )
 
 
 def frame(data):
@@ -294,7 +325,7 @@ class Connection:
         header, at = decode(HEADERS["ResponseHeader"], 1 if flexible else 0, data, whole=False)
         if header["correlationId"] != number:
             raise Malformed(f"{api.name}: correlation {header['correlationId']}, wanted {number}")
-        if api.name == "ApiVersions" and data[at:at + 2] == struct.pack(">h", 35):
+        if api.name == "ApiVersions" and data[at : at + 2] == struct.pack(">h", 35):
             version = 0  # so that a client can read which versions there are
         return decode(api.response, version, data[at:])[0]
 

@@ -1,9 +1,12 @@
-"""Apache Kafka 4.3.1, the reference that ottla is compared with: fetched from its published artifacts with Maven, formatted,
-started, stopped, and its command line tools run against any broker. `kafka` beside this file is the same as a command.
+"""Apache Kafka 4.3.1, the reference that ottla is compared with: fetched from its published artifacts with
+Maven, formatted, started, stopped, and its command line tools run against any broker. `kafka` beside this
+file is the same as a command.
 
-The jars are kept in $KAFKA_REF_HOME/libs (default ~/.cache/kafka-reference/libs) and reused when all of them are there.
-Without Java, Maven or the network every entry raises Unavailable, whose text begins with 'unavailable: ': tests are then skipped.
+The jars are kept in $KAFKA_REF_HOME/libs (default ~/.cache/kafka-reference/libs) and reused when all of them
+are there. Without Java, Maven or the network every entry raises Unavailable, whose text begins with
+'unavailable: ': tests are then skipped.
 """
+
 import fcntl
 import os
 import shutil
@@ -16,8 +19,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION = "4.3.1"
 HOME = os.environ.get("KAFKA_REF_HOME") or os.path.expanduser("~/.cache/kafka-reference")
 LIBS = os.path.join(HOME, "libs")
-NEEDED = ["kafka_2.13", "kafka-clients", "kafka-tools", "kafka-shell", "kafka-raft", "kafka-metadata", "kafka-storage",
-          "kafka-server", "kafka-server-common", "kafka-group-coordinator", "kafka-transaction-coordinator"]
+NEEDED = [
+    "kafka_2.13",
+    "kafka-clients",
+    "kafka-tools",
+    "kafka-shell",
+    "kafka-raft",
+    "kafka-metadata",
+    "kafka-storage",
+    "kafka-server",
+    "kafka-server-common",
+    "kafka-group-coordinator",
+    "kafka-transaction-coordinator",
+]
 CLUSTER_ID = "b3R0bGEtdGVzdHMtMDAwMA"
 # Short-lived JVMs: the first compiler only, the serial collector.
 QUICK = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
@@ -73,8 +87,21 @@ def install():
         fcntl.flock(lock, fcntl.LOCK_EX)
         if complete():
             return
-        got = subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "pom.xml"), "dependency:copy-dependencies",
-                              f"-DoutputDirectory={LIBS}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        got = subprocess.run(
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                os.path.join(HERE, "pom.xml"),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={LIBS}",
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if got.returncode or not complete():
             lines = [s for s in (got.stdout + got.stderr).splitlines() if s.strip()] or ["no output"]
             raise Unavailable(f"mvn could not fetch Apache Kafka {VERSION}: {lines[0][:200]}")
@@ -83,8 +110,16 @@ def install():
 def java(main, *args, options=(), heap="256m"):
     """The command line that runs a class of the reference."""
     install()
-    return ["java", f"-Xmx{heap}", *(options or QUICK), f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
-            "-cp", os.path.join(LIBS, "*"), main, *args]
+    return [
+        "java",
+        f"-Xmx{heap}",
+        *(options or QUICK),
+        f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
+        "-cp",
+        os.path.join(LIBS, "*"),
+        main,
+        *args,
+    ]
 
 
 def tool(name, *args):
@@ -124,19 +159,40 @@ def write_properties(folder, values):
 
 def format_storage(folder, *args):
     """Formats the log.dirs that folder/server.properties names, as kafka-storage.sh does."""
-    got = subprocess.run(tool("storage", "format", "-t", CLUSTER_ID, "-c", os.path.join(folder, "server.properties"),
-                              "--ignore-formatted", *args), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    got = subprocess.run(
+        tool(
+            "storage",
+            "format",
+            "-t",
+            CLUSTER_ID,
+            "-c",
+            os.path.join(folder, "server.properties"),
+            "--ignore-formatted",
+            *args,
+        ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if got.returncode:
         raise RuntimeError(f"kafka-storage format failed: {got.stdout}{got.stderr}")
     return got.stdout
 
 
 def start(folder, port, heap="512m", seconds=60):
-    """Starts the broker of folder/server.properties and waits until its port answers. Its output goes to folder/server.log."""
-    command = java("kafka.Kafka", os.path.join(folder, "server.properties"), heap=heap,
-                   options=["-XX:TieredStopAtLevel=1", "-XX:+UseG1GC", "-Xshare:auto"])
+    """Starts the broker of folder/server.properties and waits until its port answers. Its output goes to
+    folder/server.log."""
+    command = java(
+        "kafka.Kafka",
+        os.path.join(folder, "server.properties"),
+        heap=heap,
+        options=["-XX:TieredStopAtLevel=1", "-XX:+UseG1GC", "-Xshare:auto"],
+    )
     with open(os.path.join(folder, "server.log"), "ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -152,7 +208,8 @@ def start(folder, port, heap="512m", seconds=60):
 
 
 def stop(process, seconds=30):
-    """Stops a process that start() gave: SIGTERM, and SIGKILL when that was not enough. True: it ended by itself."""
+    """Stops a process that start() gave: SIGTERM, and SIGKILL when that was not enough. True: it ended by
+    itself."""
     if process.poll() is not None:
         return True
     process.send_signal(signal.SIGTERM)

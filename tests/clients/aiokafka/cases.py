@@ -1,4 +1,5 @@
 """aiokafka: the asyncio client."""
+
 import os
 import sys
 
@@ -7,7 +8,11 @@ from lib.suite import register
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-register(lambda: [sys.executable, os.path.join(HERE, "client.py")], ["python", "broker"], assignors=("range", "roundrobin", "sticky"))
+register(
+    lambda: [sys.executable, os.path.join(HERE, "client.py")],
+    ["python", "broker"],
+    assignors=("range", "roundrobin", "sticky"),
+)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,5 @@
 """The verbs of tests/lib/suite.py with aiokafka."""
+
 import asyncio
 import os
 
@@ -14,15 +15,31 @@ from lib.case import check, equal
 from lib.verbs import Pending, dispatch, say, say_record, stdin_records, stop_event
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
-ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor}
+ASSIGNORS = {
+    "range": RangePartitionAssignor,
+    "roundrobin": RoundRobinPartitionAssignor,
+    "sticky": StickyPartitionAssignor,
+}
 
 
 async def produce(topic, partition, codec):
-    producer = AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, enable_idempotence=True, linger_ms=5,
-                                compression_type=None if codec == "none" else codec)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=BOOTSTRAP,
+        enable_idempotence=True,
+        linger_ms=5,
+        compression_type=None if codec == "none" else codec,
+    )
     await producer.start()
-    sent = [await producer.send(topic, value=value, key=key, headers=[header] if header else [],
-                                partition=partition if partition >= 0 else None) for key, value, header in stdin_records()]
+    sent = [
+        await producer.send(
+            topic,
+            value=value,
+            key=key,
+            headers=[header] if header else [],
+            partition=partition if partition >= 0 else None,
+        )
+        for key, value, header in stdin_records()
+    ]
     await asyncio.gather(*sent)
     await producer.stop()
 
@@ -67,7 +84,9 @@ async def commit(consumer, pending):
     if pending.records:
         try:
             topic = next(iter(consumer.subscription()))
-            await consumer.commit({TopicPartition(topic, p): r[-1][0] + 1 for p, r in pending.records.items()})
+            await consumer.commit(
+                {TopicPartition(topic, p): r[-1][0] + 1 for p, r in pending.records.items()}
+            )
             pending.committed()
         except KafkaError:
             pass  # tried again after the next poll, or the partition goes to somebody else
@@ -75,9 +94,15 @@ async def commit(consumer, pending):
 
 async def member(topic, group, assignor):
     stop, pending = stop_event(), Pending()
-    consumer = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False,
-                                session_timeout_ms=10000, heartbeat_interval_ms=500,
-                                partition_assignment_strategy=[ASSIGNORS[assignor]])
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=BOOTSTRAP,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        session_timeout_ms=10000,
+        heartbeat_interval_ms=500,
+        partition_assignment_strategy=[ASSIGNORS[assignor]],
+    )
     consumer.subscribe([topic], listener=Revoked(consumer, pending))
     await consumer.start()
     while not stop.is_set():

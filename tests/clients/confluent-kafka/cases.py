@@ -1,4 +1,5 @@
 """confluent-kafka: librdkafka from Python, a newer one than the distribution's."""
+
 import os
 import sys
 
@@ -7,7 +8,11 @@ from lib.suite import register
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-register(lambda: [sys.executable, os.path.join(HERE, "client.py")], ["python", "broker"], assignors=("range", "cooperative-sticky"))
+register(
+    lambda: [sys.executable, os.path.join(HERE, "client.py")],
+    ["python", "broker"],
+    assignors=("range", "cooperative-sticky"),
+)
 
 if __name__ == "__main__":
     main()

@@ -1,10 +1,28 @@
 """The verbs of tests/lib/suite.py with confluent-kafka."""
+
 import os
 
-from confluent_kafka import (OFFSET_BEGINNING, OFFSET_END, Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer,
-                             TopicCollection, TopicPartition)
-from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec,
-                                   ResourceType)
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from lib.case import check, equal, wait_for
 from lib.verbs import Pending, dispatch, say, say_record, stdin_records, stop_event
@@ -18,15 +36,23 @@ def produce(topic, partition, codec):
     producer = Producer({**COMMON, "compression.type": codec, "enable.idempotence": True, "linger.ms": 5})
     for key, value, header in stdin_records():
         options = {"partition": partition} if partition >= 0 else {}
-        producer.produce(topic, value=value, key=key, headers=[header] if header else None,
-                         on_delivery=lambda error, _: error and failures.append(error), **options)
+        producer.produce(
+            topic,
+            value=value,
+            key=key,
+            headers=[header] if header else None,
+            on_delivery=lambda error, _: error and failures.append(error),
+            **options,
+        )
         producer.poll(0)
     equal(producer.flush(30), 0, "records not acknowledged")
     equal(failures, [], "failures")
 
 
 def new_consumer(group, **more):
-    return Consumer({**COMMON, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest", **more})
+    return Consumer(
+        {**COMMON, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest", **more}
+    )
 
 
 def consume(topic, partition, start, count):
@@ -46,7 +72,9 @@ def consume(topic, partition, start, count):
         if message is None:
             continue
         if message.error():
-            equal(message.error().code(), KafkaError._PARTITION_EOF, "error")  # pylint: disable=protected-access
+            equal(
+                message.error().code(), KafkaError._PARTITION_EOF, "error"
+            )  # pylint: disable=protected-access
             if count < 0:
                 break
             continue
@@ -66,8 +94,14 @@ def commit(consumer, pending):
 
 def member(topic, group, assignor):
     stop, pending = stop_event(), Pending()
-    consumer = new_consumer(group, **{"partition.assignment.strategy": assignor, "session.timeout.ms": 10000,
-                                      "heartbeat.interval.ms": 500})
+    consumer = new_consumer(
+        group,
+        **{
+            "partition.assignment.strategy": assignor,
+            "session.timeout.ms": 10000,
+            "heartbeat.interval.ms": 500,
+        },
+    )
 
     def revoked(_, places):
         commit(consumer, pending)
@@ -94,7 +128,9 @@ def fails_with(future, name):
 def admin_topics(admin, topic):
     admin.create_topics([NewTopic(topic, 2, 1, config={"retention.ms": "3600000"})])[topic].result(15)
     fails_with(admin.create_topics([NewTopic(topic, 2, 1)])[topic], "TOPIC_ALREADY_EXISTS")
-    fails_with(admin.create_topics([NewTopic(topic + "-rf", 2, 3)])[topic + "-rf"], "INVALID_REPLICATION_FACTOR")
+    fails_with(
+        admin.create_topics([NewTopic(topic + "-rf", 2, 3)])[topic + "-rf"], "INVALID_REPLICATION_FACTOR"
+    )
     wait_for(lambda: topic in admin.list_topics(timeout=10).topics, "the topic in the list")
     admin.create_partitions([NewPartitions(topic, 4)])[topic].result(15)
     described = lambda: admin.describe_topics(TopicCollection([topic]))[topic].result(15)  # noqa: E731
@@ -105,13 +141,18 @@ def admin_topics(admin, topic):
 
 def admin_configs(admin, topic):
     resource = lambda **kw: ConfigResource(ResourceType.TOPIC, topic, **kw)  # noqa: E731
-    value = lambda: list(admin.describe_configs([resource()]).values())[0].result(15)["retention.ms"].value  # noqa: E731
+    value = (
+        lambda: list(admin.describe_configs([resource()]).values())[0].result(15)["retention.ms"].value
+    )  # noqa: E731
     equal(value(), "3600000", "retention.ms")
     entry = ConfigEntry("retention.ms", "7200000", incremental_operation=AlterConfigOpType.SET)
     list(admin.incremental_alter_configs([resource(incremental_configs=[entry])]).values())[0].result(15)
     wait_for(lambda: value() == "7200000", "the altered configuration")
     bad = ConfigEntry("retention.ms", "soon", incremental_operation=AlterConfigOpType.SET)
-    fails_with(list(admin.incremental_alter_configs([resource(incremental_configs=[bad])]).values())[0], "INVALID_CONFIG")
+    fails_with(
+        list(admin.incremental_alter_configs([resource(incremental_configs=[bad])]).values())[0],
+        "INVALID_CONFIG",
+    )
 
 
 def admin_offsets(admin, topic, group):
@@ -121,16 +162,31 @@ def admin_offsets(admin, topic, group):
     producer.flush(10)
     place = TopicPartition(topic, 0)
     equal(admin.list_offsets({place: OffsetSpec.latest()})[place].result(15).offset, 10, "latest")
-    equal(admin.list_offsets({place: OffsetSpec.max_timestamp()})[place].result(15).offset >= 0, True, "max timestamp")
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 4)])])[group].result(15)
-    found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [place])])[group].result(15)
+    equal(
+        admin.list_offsets({place: OffsetSpec.max_timestamp()})[place].result(15).offset >= 0,
+        True,
+        "max timestamp",
+    )
+    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 4)])])[
+        group
+    ].result(15)
+    found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [place])])[group].result(
+        15
+    )
     equal([p.offset for p in found.topic_partitions], [4], "committed")
-    equal(admin.delete_records([TopicPartition(topic, 0, 3)])[place].result(15).low_watermark, 3, "low watermark")
+    equal(
+        admin.delete_records([TopicPartition(topic, 0, 3)])[place].result(15).low_watermark,
+        3,
+        "low watermark",
+    )
     equal(admin.list_offsets({place: OffsetSpec.earliest()})[place].result(15).offset, 3, "earliest")
 
 
 def admin_groups(admin, group):
-    check(group in [g.group_id for g in admin.list_consumer_groups().result(15).valid], "the group is not in the list")
+    check(
+        group in [g.group_id for g in admin.list_consumer_groups().result(15).valid],
+        "the group is not in the list",
+    )
     described = admin.describe_consumer_groups([group])[group].result(15)
     equal(described.state.name, "EMPTY", "state")
     admin.delete_consumer_groups([group])[group].result(15)

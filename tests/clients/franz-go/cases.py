@@ -1,33 +1,63 @@
 """franz-go: our program with its client kgo, and kgo's own test suite run against the broker.
 
-Of the suite, the tests that need a broker and no more than this broker's classic protocols are run. Left out, with the reason:
+Of the suite, the tests that need a broker and no more than this broker's classic protocols are run. Left out,
+with the reason:
   TestTxnEtl, TestAuditWriteTxnMarkersPreservesCoordinatorEpoch              transactions
   TestShareGroup*, TestConsumeRegexShareSkipsInternal, TestAuditShare*       share groups (KIP-932)
   TestGroupSimple/848, TestGroupETL/*/848*, Test848RegexBrokerResolves       the consumer protocol of KIP-848
   TestSCRAMAuth*                                                             SASL
-  all others                                                                 they test the client alone, without a broker
+  all others                                                                 they test the client alone,
+                                                                             without a broker
 """
+
 import os
 
 from lib.case import bootstrap, case, check, main, run
 from lib.suite import register
 
 SUITE = [
-    "TestUnknownGroupOffsetFetchPinned", "TestPing", "TestIssue1034", "TestIssue325", "TestConsumeTopicRetrieval",
-    "TestConsumeTopicRetrieval_Many", "TestConsumeRegex", "TestIssue337", "TestDirectPartitionPurge", "TestIssue434",
-    "TestAddRemovePartitions", "TestPauseIssue489", "TestPauseIssueOct2023", "TestIssue523", "TestIssue648", "TestIssue810",
-    "TestIssue865", "TestIssueFetchLargerThanBrokerMaxReadBytes", "TestPooling", "TestHookPollStart",
-    "TestConsumeMaxDecompressBatchBytes", "TestClient_Produce", "TestIssue769", "TestIssue831", "TestClient_ProduceLargeMessages",
+    "TestUnknownGroupOffsetFetchPinned",
+    "TestPing",
+    "TestIssue1034",
+    "TestIssue325",
+    "TestConsumeTopicRetrieval",
+    "TestConsumeTopicRetrieval_Many",
+    "TestConsumeRegex",
+    "TestIssue337",
+    "TestDirectPartitionPurge",
+    "TestIssue434",
+    "TestAddRemovePartitions",
+    "TestPauseIssue489",
+    "TestPauseIssueOct2023",
+    "TestIssue523",
+    "TestIssue648",
+    "TestIssue810",
+    "TestIssue865",
+    "TestIssueFetchLargerThanBrokerMaxReadBytes",
+    "TestPooling",
+    "TestHookPollStart",
+    "TestConsumeMaxDecompressBatchBytes",
+    "TestClient_Produce",
+    "TestIssue769",
+    "TestIssue831",
+    "TestClient_ProduceLargeMessages",
 ]
 ETL = ["range", "cooperative-sticky", "cooperative-sticky/static"]
 
-register(lambda: [os.path.join(os.environ["KGO"], "client")], ["kgo", "broker"], assignors=("range", "cooperative-sticky"))
+register(
+    lambda: [os.path.join(os.environ["KGO"], "client")],
+    ["kgo", "broker"],
+    assignors=("range", "cooperative-sticky"),
+)
 
 
 def suite(pattern, seconds, **env):
-    printed = run([os.path.join(os.environ["KGO"], "kgo.test"), "-test.v", "-test.run", pattern], seconds=seconds,
-                  env={"KGO_SEEDS": bootstrap(), "KGO_LOG_LEVEL": "none", "KGO_TEST_RF": "1", **env},
-                  cwd=os.path.join(os.environ["KGO"], "module", "pkg", "kgo"))
+    printed = run(
+        [os.path.join(os.environ["KGO"], "kgo.test"), "-test.v", "-test.run", pattern],
+        seconds=seconds,
+        env={"KGO_SEEDS": bootstrap(), "KGO_LOG_LEVEL": "none", "KGO_TEST_RF": "1", **env},
+        cwd=os.path.join(os.environ["KGO"], "module", "pkg", "kgo"),
+    )
     return [line.split()[2] for line in printed.splitlines() if line.strip().startswith("--- PASS: ")]
 
 

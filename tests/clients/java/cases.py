@@ -1,4 +1,5 @@
 """The Java clients through Apache Kafka's own tools."""
+
 import json
 import os
 import re
@@ -11,10 +12,22 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "reference"))
 import reference  # noqa: E402  pylint: disable=wrong-import-position
 
-from lib.case import bootstrap, case, check, equal, main, run, unique  # noqa: E402  pylint: disable=wrong-import-position
+from lib.case import (
+    bootstrap,
+    case,
+    check,
+    equal,
+    main,
+    run,
+    unique,
+)  # noqa: E402  pylint: disable=wrong-import-position
 from lib.suite import register  # noqa: E402  pylint: disable=wrong-import-position
 
-register(lambda: [sys.executable, os.path.join(HERE, "client.py")], ["java", "broker"], assignors=("range", "cooperative-sticky"))
+register(
+    lambda: [sys.executable, os.path.join(HERE, "client.py")],
+    ["java", "broker"],
+    assignors=("range", "cooperative-sticky"),
+)
 
 
 def events(printed, name):
@@ -31,11 +44,33 @@ def tool(name, *args, **options):
 def verifiable():
     """The verifiable producer's acknowledgements are what the verifiable consumer reads."""
     topic, group = unique("verifiable"), unique("verifiable-group")
-    sent = tool("verifiable-producer", "--bootstrap-server", bootstrap(), "--topic", topic, "--max-messages", 5000, "--acks", -1)
+    sent = tool(
+        "verifiable-producer",
+        "--bootstrap-server",
+        bootstrap(),
+        "--topic",
+        topic,
+        "--max-messages",
+        5000,
+        "--acks",
+        -1,
+    )
     acked = events(sent, "producer_send_success")
     equal(len(acked), 5000, "acknowledged")
-    read = tool("verifiable-consumer", "--bootstrap-server", bootstrap(), "--topic", topic, "--group-id", group, "--max-messages", 5000,
-                "--reset-policy", "earliest", "--verbose")
+    read = tool(
+        "verifiable-consumer",
+        "--bootstrap-server",
+        bootstrap(),
+        "--topic",
+        topic,
+        "--group-id",
+        group,
+        "--max-messages",
+        5000,
+        "--reset-policy",
+        "earliest",
+        "--verbose",
+    )
     values = [e["value"] for e in events(read, "record_data")]
     equal(sorted(values), sorted(e["value"] for e in acked), "values")
 
@@ -44,18 +79,46 @@ def verifiable():
 def perf():
     """The performance tools run to their end and count all records."""
     topic = unique("perf")
-    printed = tool("producer-perf-test", "--bootstrap-server", bootstrap(), "--topic", topic, "--num-records", 200000, "--record-size",
-                   100, "--throughput", -1, "--command-property", "acks=all", "--command-property", "compression.type=lz4")
+    printed = tool(
+        "producer-perf-test",
+        "--bootstrap-server",
+        bootstrap(),
+        "--topic",
+        topic,
+        "--num-records",
+        200000,
+        "--record-size",
+        100,
+        "--throughput",
+        -1,
+        "--command-property",
+        "acks=all",
+        "--command-property",
+        "compression.type=lz4",
+    )
     check("200000 records sent" in printed, printed)
-    printed = tool("consumer-perf-test", "--bootstrap-server", bootstrap(), "--topic", topic, "--num-records", 200000)
+    printed = tool(
+        "consumer-perf-test", "--bootstrap-server", bootstrap(), "--topic", topic, "--num-records", 200000
+    )
     check(re.search(r"\b200\d{3}\b", printed), printed)
 
 
 @case(seconds=60, needs=["java", "broker"])
 def e2e_latency():
     topic = unique("e2e")
-    printed = tool("e2e-latency", "--bootstrap-server", bootstrap(), "--topic", topic, "--num-records", 200, "--producer-acks", "all",
-                   "--record-size", 100)
+    printed = tool(
+        "e2e-latency",
+        "--bootstrap-server",
+        bootstrap(),
+        "--topic",
+        topic,
+        "--num-records",
+        200,
+        "--producer-acks",
+        "all",
+        "--record-size",
+        100,
+    )
     check("Percentiles" in printed, printed)
 
 
@@ -78,8 +141,12 @@ def compacted_topic():
     topic = unique("compacted")
     server = ["--bootstrap-server", bootstrap()]
     tool("topics", *server, "--create", "--topic", topic, "--config", "cleanup.policy=compact")
-    command = reference.tool("console-producer", *server, "--topic", topic, "--sync", "--command-property", "retries=0")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    command = reference.tool(
+        "console-producer", *server, "--topic", topic, "--sync", "--command-property", "retries=0"
+    )
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         process.stdin.write(b"no key\n")
         process.stdin.flush()
         time.sleep(3)

@@ -1,5 +1,6 @@
-"""The verbs of tests/lib/suite.py with the Java clients, through Apache Kafka's own tools: console producer and consumer, verifiable
-consumer, and the administration tools."""
+"""The verbs of tests/lib/suite.py with the Java clients, through Apache Kafka's own tools: console producer
+and consumer, verifiable consumer, and the administration tools."""
+
 import json
 import os
 import re
@@ -15,7 +16,11 @@ from lib.verbs import Pending, dispatch, say  # noqa: E402  pylint: disable=wron
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
 SERVER = ["--bootstrap-server", BOOTSTRAP]
-ASSIGNORS = {"range": "RangeAssignor", "roundrobin": "RoundRobinAssignor", "cooperative-sticky": "CooperativeStickyAssignor"}
+ASSIGNORS = {
+    "range": "RangeAssignor",
+    "roundrobin": "RoundRobinAssignor",
+    "cooperative-sticky": "CooperativeStickyAssignor",
+}
 
 
 def tool(name, *args, **options):
@@ -28,10 +33,26 @@ def produce(topic, partition, codec):
     for line in sys.stdin:
         key, value, header = line.rstrip("\n").split("\t")
         lines.append("\t".join([header, key, value]))
-    options = ["parse.key=true", "parse.headers=true", "key.separator=\t", "headers.delimiter=\t", "headers.key.separator==",
-               "null.marker=\\N"]
-    tool("console-producer", *SERVER, "--topic", topic, "--compression-codec", codec, "--command-property", "linger.ms=5",
-         *[w for o in options for w in ("--reader-property", o)], stdin="".join(s + "\n" for s in lines).encode())
+    options = [
+        "parse.key=true",
+        "parse.headers=true",
+        "key.separator=\t",
+        "headers.delimiter=\t",
+        "headers.key.separator==",
+        "null.marker=\\N",
+    ]
+    tool(
+        "console-producer",
+        *SERVER,
+        "--topic",
+        topic,
+        "--compression-codec",
+        codec,
+        "--command-property",
+        "linger.ms=5",
+        *[w for o in options for w in ("--reader-property", o)],
+        stdin="".join(s + "\n" for s in lines).encode(),
+    )
 
 
 def offset(topic, partition, time):
@@ -49,8 +70,19 @@ def consume(topic, partition, start, count):
     if count == 0:
         return
     options = ["print.offset=true", "print.headers=true", "print.key=true", "null.literal=\\N"]
-    printed = tool("console-consumer", *SERVER, "--topic", topic, "--partition", partition, "--offset", first, "--max-messages", count,
-                   *[w for o in options for w in ("--formatter-property", o)])
+    printed = tool(
+        "console-consumer",
+        *SERVER,
+        "--topic",
+        topic,
+        "--partition",
+        partition,
+        "--offset",
+        first,
+        "--max-messages",
+        count,
+        *[w for o in options for w in ("--formatter-property", o)],
+    )
     for line in printed.splitlines():
         at, headers, key, value = line.split("\t")
         headers = "\\N" if headers == "NO_HEADERS" else headers.replace(":", "=")
@@ -58,10 +90,23 @@ def consume(topic, partition, start, count):
 
 
 def member(topic, group, assignor):
-    """The verifiable consumer prints an event a line: records as they are read, then that their offsets are committed."""
-    command = reference.tool("verifiable-consumer", *SERVER, "--topic", topic, "--group-id", group, "--reset-policy", "earliest",
-                             "--session-timeout", "10000", "--assignment-strategy",
-                             f"org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}", "--verbose")
+    """The verifiable consumer prints an event a line: records as they are read, then that their offsets are
+    committed."""
+    command = reference.tool(
+        "verifiable-consumer",
+        *SERVER,
+        "--topic",
+        topic,
+        "--group-id",
+        group,
+        "--reset-policy",
+        "earliest",
+        "--session-timeout",
+        "10000",
+        "--assignment-strategy",
+        f"org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}",
+        "--verbose",
+    )
     process = subprocess.Popen(command, stdout=subprocess.PIPE)  # pylint: disable=consider-using-with
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     pending = Pending()
@@ -82,25 +127,77 @@ def expect(printed, *texts):
 
 
 def admin_topics(topic):
-    tool("topics", *SERVER, "--create", "--topic", topic, "--partitions", 2, "--config", "retention.ms=3600000")
-    check("already exists" in tool("topics", *SERVER, "--create", "--topic", topic, status=1), "a topic was created twice")
+    tool(
+        "topics", *SERVER, "--create", "--topic", topic, "--partitions", 2, "--config", "retention.ms=3600000"
+    )
+    check(
+        "already exists" in tool("topics", *SERVER, "--create", "--topic", topic, status=1),
+        "a topic was created twice",
+    )
     tool("topics", *SERVER, "--alter", "--topic", topic, "--partitions", 4)
-    expect(tool("topics", *SERVER, "--describe", "--topic", topic), "PartitionCount: 4", "retention.ms=3600000", "Leader: 1")
+    expect(
+        tool("topics", *SERVER, "--describe", "--topic", topic),
+        "PartitionCount: 4",
+        "retention.ms=3600000",
+        "Leader: 1",
+    )
     expect(tool("topics", *SERVER, "--list"), topic)
-    tool("configs", *SERVER, "--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", "retention.ms=7200000")
-    expect(tool("configs", *SERVER, "--describe", "--entity-type", "topics", "--entity-name", topic), "retention.ms=7200000")
+    tool(
+        "configs",
+        *SERVER,
+        "--alter",
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        topic,
+        "--add-config",
+        "retention.ms=7200000",
+    )
+    expect(
+        tool("configs", *SERVER, "--describe", "--entity-type", "topics", "--entity-name", topic),
+        "retention.ms=7200000",
+    )
 
 
 def admin_groups(topic, group):
     tool("console-producer", *SERVER, "--topic", topic, stdin=b"".join(b"r%d\n" % i for i in range(30)))
-    equal(len(tool("console-consumer", *SERVER, "--topic", topic, "--group", group, "--from-beginning", "--max-messages",
-                   30).splitlines()), 30, "records")
+    equal(
+        len(
+            tool(
+                "console-consumer",
+                *SERVER,
+                "--topic",
+                topic,
+                "--group",
+                group,
+                "--from-beginning",
+                "--max-messages",
+                30,
+            ).splitlines()
+        ),
+        30,
+        "records",
+    )
     expect(tool("consumer-groups", *SERVER, "--list"), group)
     described = tool("consumer-groups", *SERVER, "--describe", "--group", group)
-    equal(sum(int(n) for n in re.findall(rf"{re.escape(topic)} +\d+ +(\d+)", described)), 30, "committed in all")
-    tool("consumer-groups", *SERVER, "--reset-offsets", "--group", group, "--topic", topic, "--to-earliest", "--execute")
+    equal(
+        sum(int(n) for n in re.findall(rf"{re.escape(topic)} +\d+ +(\d+)", described)), 30, "committed in all"
+    )
+    tool(
+        "consumer-groups",
+        *SERVER,
+        "--reset-offsets",
+        "--group",
+        group,
+        "--topic",
+        topic,
+        "--to-earliest",
+        "--execute",
+    )
     described = tool("consumer-groups", *SERVER, "--describe", "--group", group)
-    equal(sum(int(n) for n in re.findall(rf"{re.escape(topic)} +\d+ +(\d+)", described)), 0, "after the reset")
+    equal(
+        sum(int(n) for n in re.findall(rf"{re.escape(topic)} +\d+ +(\d+)", described)), 0, "after the reset"
+    )
     tool("consumer-groups", *SERVER, "--delete", "--group", group)
     check(group not in tool("consumer-groups", *SERVER, "--list"), "the group is still there")
 

@@ -1,4 +1,5 @@
 """kafka-python: the client in plain Python."""
+
 import os
 import sys
 
@@ -7,13 +8,19 @@ from lib.suite import register
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-register(lambda: [sys.executable, os.path.join(HERE, "client.py")], ["python", "broker"], assignors=("range", "roundrobin", "sticky"))
+register(
+    lambda: [sys.executable, os.path.join(HERE, "client.py")],
+    ["python", "broker"],
+    assignors=("range", "roundrobin", "sticky"),
+)
 
 
 @case(needs=["python", "broker"])
 def starter():
     """The program that the project's users start from, unchanged."""
-    printed = run([sys.executable, os.path.join(HERE, "starter.py"), bootstrap(), unique("starter")], seconds=50)
+    printed = run(
+        [sys.executable, os.path.join(HERE, "starter.py"), bootstrap(), unique("starter")], seconds=50
+    )
     equal(printed.strip().splitlines()[-1], "True", "what it printed")
 
 

@@ -1,4 +1,5 @@
 """The verbs of tests/lib/suite.py with kafka-python."""
+
 import os
 import time
 
@@ -14,14 +15,30 @@ from lib.case import check, equal, wait_for
 from lib.verbs import Pending, dispatch, say, say_record, stdin_records, stop_event
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
-ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor}
+ASSIGNORS = {
+    "range": RangePartitionAssignor,
+    "roundrobin": RoundRobinPartitionAssignor,
+    "sticky": StickyPartitionAssignor,
+}
 
 
 def produce(topic, partition, codec):
-    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", linger_ms=5,
-                             compression_type=None if codec == "none" else codec)
-    sent = [producer.send(topic, value=value, key=key, headers=[header] if header else [],
-                          partition=partition if partition >= 0 else None) for key, value, header in stdin_records()]
+    producer = KafkaProducer(
+        bootstrap_servers=BOOTSTRAP,
+        acks="all",
+        linger_ms=5,
+        compression_type=None if codec == "none" else codec,
+    )
+    sent = [
+        producer.send(
+            topic,
+            value=value,
+            key=key,
+            headers=[header] if header else [],
+            partition=partition if partition >= 0 else None,
+        )
+        for key, value, header in stdin_records()
+    ]
     producer.flush(30)
     for future in sent:
         future.get(10)
@@ -73,8 +90,15 @@ def commit(consumer, pending):
 
 def member(topic, group, assignor):
     stop, pending = stop_event(), Pending()
-    consumer = KafkaConsumer(bootstrap_servers=BOOTSTRAP, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False,
-                             session_timeout_ms=10000, heartbeat_interval_ms=500, partition_assignment_strategy=[ASSIGNORS[assignor]])
+    consumer = KafkaConsumer(
+        bootstrap_servers=BOOTSTRAP,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        session_timeout_ms=10000,
+        heartbeat_interval_ms=500,
+        partition_assignment_strategy=[ASSIGNORS[assignor]],
+    )
     consumer.subscribe([topic], listener=Revoked(consumer, pending))
     while not stop.is_set():
         for place, records in consumer.poll(200).items():
@@ -97,13 +121,18 @@ def admin_topics(admin, topic):
 
 
 def config_of(admin, topic, name):
-    found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})], config_filter="all")
+    found = admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})], config_filter="all"
+    )
     text = repr(found)
     return text
 
 
 def admin_configs(admin, topic):
-    check("3600000" in config_of(admin, topic, "retention.ms"), f"retention.ms: {config_of(admin, topic, 'retention.ms')}")
+    check(
+        "3600000" in config_of(admin, topic, "retention.ms"),
+        f"retention.ms: {config_of(admin, topic, 'retention.ms')}",
+    )
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "7200000"})])
     wait_for(lambda: "7200000" in config_of(admin, topic, "retention.ms"), "the altered configuration")
 

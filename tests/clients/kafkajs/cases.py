@@ -1,4 +1,5 @@
 """kafkajs: the client for Node. Its only assignor is a round robin."""
+
 import os
 
 from lib.case import main

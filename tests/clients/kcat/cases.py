@@ -1,4 +1,5 @@
 """kcat: the command line client made with librdkafka."""
+
 import json
 import shutil
 import time
@@ -94,7 +95,11 @@ def group():
     produce(topic, [f"a{i}" for i in range(50)])
 
     def read(count):
-        return sorted(kcat("-G", name, "-c", str(count), "-X", "auto.offset.reset=earliest", topic, seconds=40).splitlines())
+        return sorted(
+            kcat(
+                "-G", name, "-c", str(count), "-X", "auto.offset.reset=earliest", topic, seconds=40
+            ).splitlines()
+        )
 
     equal(read(50), sorted(f"a{i}" for i in range(50)), "first member")
     produce(topic, [f"b{i}" for i in range(20)])
