@@ -49,7 +49,6 @@ static void list_nodes(struct request *r, struct describe_quorum_response *out) 
 static void command(struct control *c, struct request *r, struct record_list *records) {
     struct state *s = r->state;
     struct describe_quorum_response *out = &s->out;
-    out->error_message = KSTR_NULL;
     if (!asks_for_metadata(s->in)) {
         refuse(r, s->in, out);
         return;
@@ -60,7 +59,6 @@ static void command(struct control *c, struct request *r, struct record_list *re
     struct describe_quorum_response_partition_data *p = out->topics->partitions = request_alloc(r, sizeof *p);
     out->topics->partitions_n = 1;
     describe_quorum_response_partition_data_init(p);
-    p->error_message = KSTR_NULL;
     p->leader_id = r->node->id;
     p->leader_epoch = kraft_epoch(c->kraft);
     p->high_watermark = kraft_high_watermark(c->kraft);
