@@ -62,6 +62,11 @@ void replica_advance(struct replica *p) {
     replica_wake(p);
 }
 
+bool replica_enough_in_sync(const struct replica *p) {
+    int32_t wanted = log_config(p->log)->min_insync_replicas;
+    return p->isr_n >= (wanted < p->replicas_n ? wanted : p->replicas_n);
+}
+
 static void run_flush(struct job *j) { /* on a worker */
     struct replica *p = (struct replica *)((char *)j - offsetof(struct replica, flush_job));
     int err = log_flush(p->log, clock_wall_ms());

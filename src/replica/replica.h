@@ -34,7 +34,8 @@ struct replica {
     int32_t index;
     struct replica_topic *topic;
     struct log *log;
-    int32_t leader_epoch; /* under the log's lock */
+    int32_t leader_epoch; /* under the log's lock, like the two behind it */
+    int32_t replicas_n, isr_n;
     bool deleted;         /* under the log's lock: the topic is gone */
     bool flushing;        /* a flush job is running */
     struct waiter *waiters;
@@ -59,6 +60,8 @@ void replica_unwait(struct replica *p, struct waiter *w);
 void replica_wake(struct replica *p);
 /* After an append without a wish to wait for the disk: the high watermark follows the log end (the ISR is this node). */
 void replica_advance(struct replica *p);
+/* Are enough replicas in sync for acks=all? More than there are at all are never asked for (Partition.effectiveMinIsr). */
+bool replica_enough_in_sync(const struct replica *p);
 /* After an append that must be on the disk first: when it is, the high watermark follows and f is told. Appends that come
  * while a flush runs share the next one. */
 void replica_flush(struct replica *p, struct flush_waiter *f);

@@ -19,7 +19,6 @@ struct replicas {
     pthread_rwlock_t lock; /* by_name, by_id and each topic's `replicas` */
     struct hashmap by_name, by_id;
     int32_t node_id;
-    int64_t count;
     struct replicas_ops ops;
     struct workers *workers;
 };
@@ -70,10 +69,11 @@ static struct replica *new_replica(struct replicas *rs, struct replica_topic *t,
     atomic_fetch_add(&t->refs, 1);
     p->log = log;
     p->leader_epoch = in->leader_epoch;
+    p->replicas_n = in->replicas_n;
+    p->isr_n = in->isr_n;
     p->workers = rs->workers;
     p->delete_log = rs->ops.delete_log;
     p->delete_arg = rs->ops.arg;
-    rs->count++;
     return p;
 }
 
@@ -119,7 +119,6 @@ static void remove_topic(struct replicas *rs, const struct topic *from) {
     for (int32_t i = 0; i < t->count; i++) {
         struct replica *p = gone->replicas[i] = t->replicas[i];
         if (!p) continue;
-        rs->count--;
         log_lock(p->log);
         p->deleted = true;
         replica_wake(p);
@@ -128,16 +127,21 @@ static void remove_topic(struct replicas *rs, const struct topic *from) {
     rs->ops.quiesce(rs->ops.arg, free_removed, gone);
 }
 
+static void change_partition(struct replica *p, const struct partition *after) {
+    log_lock(p->log);
+    bool fenced = p->leader_epoch != after->leader_epoch;
+    p->leader_epoch = after->leader_epoch;
+    p->replicas_n = after->replicas_n;
+    p->isr_n = after->isr_n;
+    if (fenced) replica_wake(p);
+    log_unlock(p->log);
+}
+
 static void change_topic(struct replicas *rs, const struct topic *after) {
     struct replica_topic *t = hashmap_get(&rs->by_id, after->id.b, sizeof after->id.b);
     if (!t) return;
-    for (int32_t i = 0; i < t->count; i++) {
-        struct replica *p = t->replicas[i];
-        if (!p || !after->partitions[i] || p->leader_epoch == after->partitions[i]->leader_epoch) continue;
-        log_lock(p->log);
-        p->leader_epoch = after->partitions[i]->leader_epoch;
-        log_unlock(p->log);
-    }
+    for (int32_t i = 0; i < t->count; i++)
+        if (t->replicas[i] && after->partitions[i]) change_partition(t->replicas[i], after->partitions[i]);
     if (after->partitions_n <= t->count) return;
     struct replica **more = xcalloc((size_t)after->partitions_n, sizeof *more);
     memcpy(more, t->replicas, (size_t)t->count * sizeof *more);
@@ -187,58 +191,54 @@ void replicas_load(struct replicas *rs, const struct image *image) {
     arena_free(&a);
 }
 
-struct replica_topic *replicas_topic(struct replicas *rs, const char *name, size_t len) {
-    pthread_rwlock_rdlock(&rs->lock);
-    struct replica_topic *t = hashmap_get(&rs->by_name, name, len);
-    pthread_rwlock_unlock(&rs->lock);
-    return t;
+/* With the lock held. */
+static struct replica *at(const struct replica_topic *t, int32_t index, enum replica_missing *why) {
+    struct replica *p = t && index >= 0 && index < t->count ? t->replicas[index] : NULL;
+    *why = p                                 ? REPLICA_THERE
+           : !t                              ? NO_SUCH_TOPIC
+           : index < 0 || index >= t->count  ? NO_SUCH_PARTITION
+                                             : NO_LOG_HERE;
+    return p;
 }
 
-struct replica_topic *replicas_topic_by_id(struct replicas *rs, const struct uuid *id) {
+struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index, enum replica_missing *why) {
     pthread_rwlock_rdlock(&rs->lock);
-    struct replica_topic *t = hashmap_get(&rs->by_id, id->b, sizeof id->b);
-    pthread_rwlock_unlock(&rs->lock);
-    return t;
-}
-
-static struct replica *at(const struct replica_topic *t, int32_t index) {
-    return t && index >= 0 && index < t->count ? t->replicas[index] : NULL;
-}
-
-struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index) {
-    pthread_rwlock_rdlock(&rs->lock);
-    struct replica *p = at(hashmap_get(&rs->by_name, name, len), index);
+    struct replica *p = at(hashmap_get(&rs->by_name, name, len), index, why);
     pthread_rwlock_unlock(&rs->lock);
     return p;
 }
 
-struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index) {
+struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index, enum replica_missing *why) {
     pthread_rwlock_rdlock(&rs->lock);
-    struct replica *p = at(hashmap_get(&rs->by_id, id->b, sizeof id->b), index);
+    struct replica *p = at(hashmap_get(&rs->by_id, id->b, sizeof id->b), index, why);
     pthread_rwlock_unlock(&rs->lock);
     return p;
 }
 
 struct replica *replicas_get(struct replicas *rs, const char *name, size_t len, int32_t index) {
+    enum replica_missing why;
     pthread_rwlock_rdlock(&rs->lock);
-    struct replica *p = at(hashmap_get(&rs->by_name, name, len), index);
+    struct replica *p = at(hashmap_get(&rs->by_name, name, len), index, &why);
     if (p) replica_ref(p);
     pthread_rwlock_unlock(&rs->lock);
     return p;
 }
 
-void replicas_each(struct replicas *rs, void (*each)(void *arg, struct replica *p), void *arg) {
+struct replica **replicas_all(struct replicas *rs, size_t *n) {
     struct hashmap_entry *e;
+    size_t room = 1;
     pthread_rwlock_rdlock(&rs->lock);
+    for (size_t i = 0; (e = hashmap_next(&rs->by_id, &i));) room += (size_t)((struct replica_topic *)e->value)->count;
+    struct replica **all = xcalloc(room, sizeof(struct replica *));
+    *n = 0;
     for (size_t i = 0; (e = hashmap_next(&rs->by_id, &i));) {
         struct replica_topic *t = e->value;
         for (int32_t k = 0; k < t->count; k++)
-            if (t->replicas[k]) each(arg, t->replicas[k]);
+            if (t->replicas[k]) all[(*n)++] = replica_ref(t->replicas[k]);
     }
     pthread_rwlock_unlock(&rs->lock);
+    return all;
 }
-
-int64_t replicas_count(struct replicas *rs) { return rs->count; }
 
 void replicas_destroy(struct replicas *rs) {
     struct hashmap_entry *e;

@@ -51,16 +51,15 @@ void replicas_apply(struct replicas *rs, const struct image_delta *delta);
 /* Control thread: the configuration of all topics or of one (NULL: all) may have changed. */
 void replicas_reconfigure(struct replicas *rs, const struct image *image, const char *topic);
 
-/* Network loops: valid until the end of the burst. NULL: not here. */
-struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index);
-struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index);
-struct replica_topic *replicas_topic(struct replicas *rs, const char *name, size_t len);
-struct replica_topic *replicas_topic_by_id(struct replicas *rs, const struct uuid *id);
+/* Why there is no replica: the topic is not known, it has no such partition, or this node has no log of it. */
+enum replica_missing { REPLICA_THERE, NO_SUCH_TOPIC, NO_SUCH_PARTITION, NO_LOG_HERE };
+/* Network loops: valid until the end of the burst. NULL: *why says why. */
+struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index, enum replica_missing *why);
+struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index, enum replica_missing *why);
 /* Any thread: with a reference. */
 struct replica *replicas_get(struct replicas *rs, const char *name, size_t len, int32_t index);
-/* Any thread: calls each for every replica, in no order, under the table's read lock. */
-void replicas_each(struct replicas *rs, void (*each)(void *arg, struct replica *p), void *arg);
-int64_t replicas_count(struct replicas *rs);
+/* Any thread: all replicas, those of a topic together, each with a reference; the array is the caller's to free. */
+struct replica **replicas_all(struct replicas *rs, size_t *n);
 
 void replica_topic_unref(struct replica_topic *t);
 

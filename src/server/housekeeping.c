@@ -33,34 +33,18 @@ struct housekeeping {
 
 /* ---- the work, on a worker -------------------------------------------------------------------------------------------- */
 
-struct collect {
-    struct replica **replicas;
-    size_t n;
-};
-
-static void take(void *arg, struct replica *p) {
-    struct collect *c = arg;
-    c->replicas[c->n++] = replica_ref(p);
-}
-
-/* All replicas, each with a reference. */
-static struct collect all_replicas(struct node *n) {
-    struct collect c = {.replicas = xcalloc((size_t)replicas_count(n->replicas) + 1, sizeof(struct replica *))};
-    replicas_each(n->replicas, take, &c);
-    return c;
-}
-
 static void retention(struct node *n, int64_t now) {
-    struct collect c = all_replicas(n);
-    for (size_t i = 0; i < c.n; i++) {
-        struct replica *p = c.replicas[i];
+    size_t count;
+    struct replica **all = replicas_all(n->replicas, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct replica *p = all[i];
         log_lock(p->log);
         if (!p->deleted && !log_is_offline(p->log) && log_config(p->log)->cleanup_delete) log_retention(p->log, now);
         if (log_is_open(p->log)) log_expire_producers(p->log, now);
         log_unlock(p->log);
         replica_unref(p);
     }
-    free(c.replicas);
+    free(all);
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -95,6 +79,7 @@ static void arm(struct housekeeping *h) {
 }
 
 static void run(struct housekeeping *h) {
+    if (h->stopping) return;
     if (h->running) {
         h->again = true;
         return;
@@ -106,11 +91,10 @@ static void run(struct housekeeping *h) {
 static void on_done(struct mail *m) {
     struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, job) - offsetof(struct job, mail));
     h->running = false;
-    if (h->stopping) return;
     if (h->again) {
         h->again = false;
         run(h);
-    } else arm(h);
+    } else if (!h->stopping) arm(h);
 }
 
 static void on_timer(struct timer *t) { run((struct housekeeping *)((char *)t - offsetof(struct housekeeping, timer))); }
@@ -145,5 +129,6 @@ struct housekeeping *housekeeping_start(struct node *n) {
 void housekeeping_stop(struct housekeeping *h) {
     h->stopping = true;
     loop_timer_cancel(h->node->control->loop, &h->timer);
-    free(h);
 }
+
+void housekeeping_destroy(struct housekeeping *h) { free(h); }

@@ -12,7 +12,9 @@ struct node;
 struct housekeeping *housekeeping_start(struct node *n);
 /* Any thread: something was written or deleted: timers that were off because nothing was to be done are set again. */
 void housekeeping_wake(struct housekeeping *h);
-/* After the loops have ended. */
+/* After the control loop has ended: no job begins any more. */
 void housekeeping_stop(struct housekeeping *h);
+/* After the workers have ended too. */
+void housekeeping_destroy(struct housekeeping *h);
 
 #endif

@@ -7,27 +7,28 @@
 #include "replica/replicas.h"
 #include "server/node.h"
 
-static struct replica *in_topic(const struct replica_topic *t, int32_t partition, int16_t *error) {
-    if (partition < 0 || partition >= t->count) {
-        *error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-        return NULL;
+static int16_t error_of(enum replica_missing why, int16_t no_topic) {
+    switch (why) {
+    case REPLICA_THERE: return KERR_NONE;
+    case NO_SUCH_TOPIC: return no_topic;
+    case NO_SUCH_PARTITION: return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    case NO_LOG_HERE: return KERR_KAFKA_STORAGE_ERROR;
     }
-    *error = t->replicas[partition] ? 0 : KERR_KAFKA_STORAGE_ERROR;
-    return t->replicas[partition];
+    return KERR_UNKNOWN_SERVER_ERROR;
 }
 
 struct replica *lookup_by_name(struct node *n, struct kstr topic, int32_t partition, int16_t *error) {
-    const struct replica_topic *t = topic.len > 0 ? replicas_topic(n->replicas, topic.s, (size_t)topic.len) : NULL;
-    if (t) return in_topic(t, partition, error);
-    *error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    return NULL;
+    enum replica_missing why;
+    struct replica *p = replicas_find(n->replicas, topic.len > 0 ? topic.s : "", topic.len > 0 ? (size_t)topic.len : 0, partition, &why);
+    *error = error_of(why, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    return p;
 }
 
 struct replica *lookup_by_id(struct node *n, const struct uuid *id, int32_t partition, int16_t *error) {
-    const struct replica_topic *t = replicas_topic_by_id(n->replicas, id);
-    if (t) return in_topic(t, partition, error);
-    *error = KERR_UNKNOWN_TOPIC_ID;
-    return NULL;
+    enum replica_missing why;
+    struct replica *p = replicas_find_by_id(n->replicas, id, partition, &why);
+    *error = error_of(why, KERR_UNKNOWN_TOPIC_ID);
+    return p;
 }
 
 int16_t check_leader_epoch(const struct replica *p, int32_t epoch) {

@@ -22,7 +22,7 @@ struct describe {
     const struct describe_log_dirs_request *in;
     struct describe_log_dirs_response out;
     struct replica **replicas; /* those asked for, with references, neighbours of one topic */
-    size_t n, cap;
+    size_t n;
 };
 
 static bool asked_for(const struct describe_log_dirs_request *in, const struct replica *p) {
@@ -35,14 +35,13 @@ static bool asked_for(const struct describe_log_dirs_request *in, const struct r
     return false;
 }
 
-static void take(void *arg, struct replica *p) {
-    struct describe *d = arg;
-    if (!asked_for(d->in, p)) return;
-    if (d->n == d->cap) {
-        d->cap = d->cap ? d->cap * 2 : 64;
-        d->replicas = xrealloc(d->replicas, d->cap * sizeof(struct replica *));
-    }
-    d->replicas[d->n++] = replica_ref(p);
+/* Keeps those that were asked for. */
+static void choose(struct describe *d) {
+    size_t all_n;
+    d->replicas = replicas_all(d->request->node->replicas, &all_n);
+    for (size_t i = 0; i < all_n; i++)
+        if (asked_for(d->in, d->replicas[i])) d->replicas[d->n++] = d->replicas[i];
+        else replica_unref(d->replicas[i]);
 }
 
 static void fill_partitions(struct describe *d, const struct logdir *dir, struct describe_log_dirs_response_describe_log_dirs_result *o) {
@@ -70,7 +69,7 @@ static void fill_partitions(struct describe *d, const struct logdir *dir, struct
 static void work(struct job *j) { /* a worker */
     struct describe *d = (struct describe *)j;
     struct node *n = d->request->node;
-    replicas_each(n->replicas, take, d);
+    choose(d);
     d->out.results = request_array(d->request, (size_t)n->logdirs_n, sizeof *d->out.results);
     for (int i = 0; d->out.results && i < n->logdirs_n; i++) {
         struct describe_log_dirs_response_describe_log_dirs_result *o = &d->out.results[d->out.results_n++];
