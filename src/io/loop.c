@@ -118,7 +118,7 @@ void loop_stop(struct loop *l) {
     (void)n;
 }
 
-static void deliver_mail(struct loop *l) {
+void loop_deliver(struct loop *l) {
     if (!atomic_load_explicit(&l->mailbox, memory_order_relaxed)) return;
     struct mail *m = atomic_exchange_explicit(&l->mailbox, NULL, memory_order_acquire), *first = NULL;
     while (m) { /* newest first: turn round */
@@ -163,8 +163,8 @@ void loop_run(struct loop *l) {
             if (f) f->on_events(f, e->events);
         }
         fire_timers(l);
-        deliver_mail(l);
+        loop_deliver(l);
         if (l->end) l->end(l->end_arg);
     }
-    deliver_mail(l);
+    loop_deliver(l);
 }

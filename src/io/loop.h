@@ -53,5 +53,7 @@ void loop_timer_cancel(struct loop *l, struct timer *t); /* also when it is not 
 
 /* Any thread. In the order of posting for each sender. */
 void loop_post(struct loop *l, struct mail *m);
+/* Any thread, when the loop has ended: delivers what was posted after its end. */
+void loop_deliver(struct loop *l);
 
 #endif

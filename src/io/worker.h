@@ -18,7 +18,7 @@ struct job {
 struct workers *workers_create(int max_threads);
 /* Any thread. */
 void workers_submit(struct workers *w, struct job *j);
-/* Waits for all submitted jobs, then ends the threads. */
+/* Waits for all submitted jobs and those that they submit, then ends the threads. */
 void workers_destroy(struct workers *w);
 
 #endif

@@ -12,7 +12,7 @@
 #include "server/fetch_wait.h"
 #include "server/node.h"
 
-enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20, RETRY_MS = 10 };
+enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20, RETRY_MS = 10, RETRY_AT_ONCE = 16 };
 
 struct request *net_request_new(struct net *n) {
     struct request *r = n->free_requests;
@@ -60,7 +60,7 @@ void net_burst_end(struct net *n) {
 /* connections.max.idle.ms: the list is in order of activity, so only its oldest need be looked at. */
 static void on_idle_timer(struct timer *t) {
     struct net *n = (struct net *)((char *)t - offsetof(struct net, idle_timer));
-    int64_t limit = n->node->connections_max_idle_ms, now = loop_now(n->loop);
+    int64_t limit = n->node->connections_max_idle_ms > 0 ? n->node->connections_max_idle_ms : 1, now = loop_now(n->loop);
     for (struct connection *c; (c = n->oldest) && c->active_ms + limit <= now;) {
         if (!c->first) {
             connection_close(c, "idle for connections.max.idle.ms");
@@ -78,29 +78,38 @@ static void on_idle_timer(struct timer *t) {
     if (n->oldest) loop_timer_set(n->loop, t, n->oldest->active_ms + limit + 1);
 }
 
+static void retry_at(struct net *n, int64_t when) { loop_timer_set(n->loop, &n->retry_timer, when); }
+
+/* Some of those who wait, the oldest: each may take all that there is. */
 static void on_retry_timer(struct timer *t) {
     struct net *n = (struct net *)((char *)t - offsetof(struct net, retry_timer));
-    struct connection *c = n->retry;
-    n->retry = NULL;
-    while (c) {
-        struct connection *next = c->next_retry;
+    for (int i = 0; n->retry && i < RETRY_AT_ONCE; i++) {
+        struct connection *c = n->retry;
+        net_retry_forget(n, c);
         connection_retry(c);
-        c = next;
     }
+    if (n->retry) retry_at(n, loop_now(n->loop) + RETRY_MS);
 }
 
 void net_retry_later(struct net *n, struct connection *c) {
     ASSERT(!c->retry_listed);
     c->retry_listed = true;
-    c->next_retry = n->retry;
-    n->retry = c;
-    if (!heap_has(&n->retry_timer.node)) loop_timer_set(n->loop, &n->retry_timer, loop_now(n->loop) + RETRY_MS);
+    c->next_retry = NULL;
+    *n->retry_last = c;
+    n->retry_last = &c->next_retry;
+    if (!heap_has(&n->retry_timer.node)) retry_at(n, loop_now(n->loop) + RETRY_MS);
+}
+
+void net_retry_soon(struct net *n) {
+    if (n->retry) retry_at(n, loop_now(n->loop));
 }
 
 void net_retry_forget(struct net *n, struct connection *c) {
     for (struct connection **p = &n->retry; *p; p = &(*p)->next_retry)
         if (*p == c) {
             *p = c->next_retry;
+            if (!*p) n->retry_last = p;
+            c->retry_listed = false;
             return;
         }
 }
@@ -120,6 +129,7 @@ struct net *net_create(struct node *node, int index) {
     n->index = index;
     n->idle_timer.on_due = on_idle_timer;
     n->retry_timer.on_due = on_retry_timer;
+    n->retry_last = &n->retry;
     writer_init(&n->out, OUT_LIMIT);
     appender_init(&n->appender, n);
     loop_at_end(n->loop, end_of_iteration, n);
@@ -149,6 +159,12 @@ void net_start(struct net *n) {
 
 void net_stop(struct net *n) { loop_stop(n->loop); }
 void net_join(struct net *n) { pthread_join(n->thread, NULL); }
+
+void net_settle(struct net *n) {
+    loop_deliver(n->loop);
+    while (n->oldest) connection_close(n->oldest, NULL);
+    net_burst_end(n);
+}
 
 void net_destroy(struct net *n) {
     for (int i = 0; i < n->spare_count; i++) free(n->spare[i]);

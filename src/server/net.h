@@ -31,7 +31,7 @@ struct net {
     int free_count;
     struct connection *oldest, *newest; /* by last activity; for connections.max.idle.ms */
     struct timer idle_timer;
-    struct connection *retry;           /* read nothing while too many bytes are queued */
+    struct connection *retry, **retry_last; /* read nothing while too many bytes are queued; who came first is first */
     struct timer retry_timer;
     int connections;
     struct codec *codec;                /* for recompression and looking into compressed batches */
@@ -41,6 +41,8 @@ struct net {
 /* The connection reads again after a moment (queued.max.request.bytes). */
 void net_retry_later(struct net *n, struct connection *c);
 void net_retry_forget(struct net *n, struct connection *c);
+/* Queued bytes were given back: those who wait need not wait for the timer. */
+void net_retry_soon(struct net *n);
 /* Arms the timer of connections.max.idle.ms. */
 void net_watch_idle(struct net *n);
 /* The answers were sent or are to be dropped: forgets them and the references to files in them. */
@@ -50,6 +52,8 @@ void net_start(struct net *n);
 /* Any thread: closes the connections and ends the thread; net_join waits for it. */
 void net_stop(struct net *n);
 void net_join(struct net *n);
+/* Any thread, after everyone who writes to its loop has ended: reads the last letters, so that each request finds its end. */
+void net_settle(struct net *n);
 void net_destroy(struct net *n);
 
 struct request *net_request_new(struct net *n);

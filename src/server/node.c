@@ -4,7 +4,8 @@
  *   3. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put aside
  *   4. listeners are bound; the broker registers with their ports
  *   5. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
- * The stop goes backwards.
+ * The stop goes backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs end with a letter
+ * to those who asked, and only then the memory of all of them.
  *
  * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image, so that a
  * partition that a client can see can be written. */
@@ -393,9 +394,10 @@ static int open_all(struct node *n, struct strbuf *error) {
 /* stopped: the node ran, its directories are marked clean; else they stay as they were found. */
 static void free_parts(struct node *n, bool stopped) {
     if (n->acceptors) acceptors_destroy(n->acceptors);
+    if (n->workers) workers_destroy(n->workers);
+    if (n->housekeeping) housekeeping_destroy(n->housekeeping);
     for (int i = 0; i < n->nets_n; i++) net_destroy(n->nets[i]);
     free(n->nets);
-    if (n->workers) workers_destroy(n->workers);
     if (n->control) control_destroy(n->control);
     for (int i = 0; i < n->logdirs_n; i++)
         if (stopped && !logdir_is_offline(n->logdirs[i])) logdir_close(n->logdirs[i], clock_wall_ms());
@@ -443,7 +445,12 @@ void node_stop(struct node *n) {
     for (int i = 0; i < n->nets_n; i++) net_join(n->nets[i]);
     acceptors_close(n->acceptors);
     control_stop(n->control);
-    coordinators_destroy(n->coordinators);
     housekeeping_stop(n->housekeeping);
+    workers_destroy(n->workers);
+    n->workers = NULL;
+    coordinators_destroy(n->coordinators);
+    n->coordinators = NULL;
+    for (int i = 0; i < n->nets_n; i++) net_settle(n->nets[i]);
+    loop_deliver(n->control->loop);
     free_parts(n, true);
 }
