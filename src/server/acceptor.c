@@ -89,12 +89,12 @@ static bool count_in(struct acceptors *a, const struct socket_peer *peer) {
     }
     pthread_mutex_lock(&a->lock);
     struct from_address *f = hashmap_get(&a->by_host, peer->host, len);
-    if (!f) {
+    bool ok = (f ? f->count : 0) < limit;
+    if (ok && !f) {
         f = xcalloc(1, sizeof *f + len + 1);
         memcpy(f->host, peer->host, len);
         hashmap_put(&a->by_host, f->host, len, f);
     }
-    bool ok = f->count < limit;
     if (ok) f->count++;
     pthread_mutex_unlock(&a->lock);
     if (ok) atomic_fetch_add(&a->connections, 1);

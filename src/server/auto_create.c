@@ -8,6 +8,7 @@
 
 #include "api/create_topics.h"
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/kerr.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -93,8 +94,9 @@ static void create(struct mail *m) { /* control thread */
     if (c->in.topics_n) {
         struct controller_context x = {.arena = &c->arena, .now_ms = clock_wall_ms()};
         controller_create_topics(control->controller, &x, &c->in, &out, &records);
-        control_commit(control, &records);
-        for (int32_t i = 0; i < out.topics_n; i++)
+        int err = control_commit(control, &records);
+        if (err) LOG_WARN("control", "auto-creation of %d topics: %s", c->in.topics_n, oerr_text(err));
+        for (int32_t i = 0; !err && i < out.topics_n; i++)
             LOG_INFO("control", "auto-created topic %.*s: %s", out.topics[i].name.len, out.topics[i].name.s,
                      kerr_name(out.topics[i].error_code));
     }

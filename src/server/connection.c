@@ -46,7 +46,7 @@ struct outpiece {
 };
 
 static void update_interest(struct connection *c) {
-    uint32_t want = c->out_first ? LOOP_WRITE : LOOP_READ;
+    uint32_t want = c->out_first ? LOOP_WRITE : c->retry_listed ? 0 : LOOP_READ;
     if (want == c->interest) return;
     c->interest = want;
     loop_change(c->net->loop, &c->io, want);
@@ -68,7 +68,10 @@ static struct inbuf *inbuf_new(struct net *n, size_t cap) {
 
 static void inbuf_free(struct net *n, struct inbuf *b) {
     if (!b) return;
-    if (b->counted) atomic_fetch_sub(&n->node->queued_bytes, (int64_t)b->cap);
+    if (b->counted) {
+        atomic_fetch_sub(&n->node->queued_bytes, (int64_t)b->cap);
+        net_retry_soon(n);
+    }
     b->counted = false;
     if (b->cap == INBUF_SIZE && n->spare_count < POOLED_BUFFERS) n->spare[n->spare_count++] = b;
     else free(b);
@@ -113,8 +116,7 @@ static bool must_queue(const struct connection *c) {
 static void give_back(struct connection *c) {
     struct inbuf *b = c->in;
     size_t left = b->to - b->from;
-    if (b->cap < SMALL_PART) return;
-    if (left > SMALL_PART) {
+    if (left > SMALL_PART || (left && b->cap < SMALL_PART)) {
         count_in(c->net, b);
         return;
     }
@@ -124,6 +126,7 @@ static void give_back(struct connection *c) {
         if (!small) return;
         *small = (struct inbuf){.to = left, .cap = left};
         memcpy(small->bytes, b->bytes + b->from, left);
+        count_in(c->net, small);
     }
     inbuf_free(c->net, b);
     c->in = small;
@@ -239,17 +242,30 @@ static void send_answers(struct connection *c) {
     if (err) c->closing = true;
 }
 
-/* Takes the finished requests off the front, in order, and sends their answers. */
+/* Takes the finished requests off the front, in order, and sends their answers; also on a connection that closes for something
+ * that came behind them. */
 static void drain(struct connection *c) {
     struct net *n = c->net;
-    for (struct request *r; (r = c->first) && r->done && !c->closing;) {
+    for (struct request *r; (r = c->first) && r->done && !r->failed;) {
+        if (!r->silent && dispatch_encode(r, n)) {
+            c->closing = true;
+            net_out_reset(n);
+            return;
+        }
         c->first = r->next;
         if (!c->first) c->last = &c->first;
         c->in_flight--;
-        if (!r->silent && dispatch_encode(r, n)) c->closing = true;
         net_request_free(n, r);
     }
     if (writer_len(&n->out)) send_answers(c);
+}
+
+/* The burst is over and its buffer goes: what stays takes a copy of what it still needs. */
+static void detach_waiting(struct connection *c) {
+    for (struct request *r = c->first; r; r = r->next) {
+        if (r->detach) r->detach(r);
+        r->detach = NULL;
+    }
 }
 
 /* ---- receiving ------------------------------------------------------------------------------------------------------ */
@@ -264,6 +280,7 @@ static bool may_begin(const struct connection *c, const struct handler *h) {
 /* Runs the whole requests of the buffer as far as they may begin. */
 static void run_requests(struct connection *c) {
     struct net *n = c->net;
+    c->held = false;
     while (c->in && !c->closing && !c->out_first) {
         struct inbuf *b = c->in;
         size_t have = b->to - b->from;
@@ -280,7 +297,8 @@ static void run_requests(struct connection *c) {
         if (c->first && !may_begin(c, h)) {
             appender_flush(&n->appender); /* what the earlier ones wait for may be just this */
             drain(c);
-            if (c->closing || !may_begin(c, h)) return;
+            c->held = !may_begin(c, h);
+            if (c->closing || c->held) return;
         }
         if (!h || !(h->flags & API_PIPELINED)) appender_flush(&n->appender);
         dispatch_frame(c, b->bytes + b->from + 4, (size_t)size);
@@ -311,6 +329,7 @@ static void process(struct connection *c) {
     run_requests(c);
     appender_flush(&n->appender);
     drain(c);
+    detach_waiting(c);
     c->busy = false;
     n->bursting = NULL;
     if (c->in) give_back(c);
@@ -341,7 +360,7 @@ static int receive(struct connection *c) {
 
 /* Something is in flight that nothing may pass: the bytes stay in the socket. */
 static bool muted(const struct connection *c) {
-    return c->first && (!(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
+    return c->first && (c->held || !(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events) {
@@ -352,6 +371,7 @@ static void on_events(struct loop_fd *f, uint32_t events) {
         return;
     }
     if (events & LOOP_WRITE) {
+        touch(c);
         int err = send_waiting(c);
         if (err) {
             connection_close(c, NULL);
@@ -402,10 +422,7 @@ void connection_open(struct net *n, struct acceptor *from, int fd, const struct 
     if (loop_add(n->loop, &c->io, LOOP_READ)) connection_close(c, "epoll failed");
 }
 
-void connection_retry(struct connection *c) {
-    c->retry_listed = false;
-    if (!muted(c)) update_interest(c);
-}
+void connection_retry(struct connection *c) { update_interest(c); }
 
 static void forget(struct connection *c) {
     struct net *n = c->net;

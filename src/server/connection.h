@@ -26,6 +26,7 @@ struct connection {
     struct outpiece *out_first, **out_last; /* what the socket did not take */
     bool closing;                          /* closed at the end of the burst */
     bool busy;                             /* inside connection_process: finish without draining */
+    bool held;                             /* a whole request in `in` waits for those before it */
     bool retry_listed;                     /* waits for queued.max.request.bytes, in net's list */
     struct connection *next_retry;
     struct connection *older, *newer;      /* in net's list by last activity */

@@ -56,6 +56,7 @@ void request_fail(struct request *r, const char *why) {
         LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s: %s; connection closed", r->conn->peer.host, r->conn->peer.port, r->handler->name,
                     why);
         r->conn->closing = true;
+        r->failed = true;
     }
     request_finish_silent(r);
 }

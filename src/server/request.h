@@ -71,10 +71,13 @@ struct request {
     int32_t correlation_id;
     struct kstr client_id;
     bool done, silent, orphan;
+    bool failed;             /* done, and the connection ends here */
     int32_t throttle_ms;
     const void *out;                   /* the response, once done */
     void (*resume)(struct request *r); /* of request_resume */
     void (*cancel)(struct request *r); /* set by a handler that waits: called when the client goes; NULL: it goes on */
+    void (*detach)(struct request *r); /* API_PIPELINED: called at the end of the burst when the answer has not left: copies
+                                        * what still points into the connection's buffer; NULL: nothing does */
     void *state;                       /* the handler's own */
     struct image *image;               /* of request_image */
     struct mail mail;

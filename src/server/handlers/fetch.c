@@ -32,7 +32,7 @@ struct part {
     struct replica *replica; /* NULL with error */
     struct log_slice slice;
     int16_t error;
-    bool unlisted; /* the error was known before reading: such partitions come last */
+    bool unlisted; /* the metadata does not know it: it is not read, comes last, and does not end a wait for the others */
     int64_t high_watermark, last_stable, log_start;
     int32_t diverging_epoch; /* −1: it does not diverge */
     int64_t diverging_end;
@@ -43,7 +43,7 @@ struct fetch {
     struct fetch_context context;
     struct fetch_wait *wait; /* NULL: not waiting */
     struct part *parts;
-    int32_t parts_n;
+    int32_t parts_n, readable_n; /* readable: not unlisted */
     int32_t max_bytes, min_bytes;
     int32_t replica_id; /* ≥ 0: a broker; −1: a consumer */
     bool read_committed, by_id;
@@ -97,7 +97,7 @@ static void read_part(struct fetch *f, struct part *p, int64_t *left, bool *min_
     p->slice = (struct log_slice){0};
     p->diverging_epoch = -1;
     if (!p->replica) {
-        f->at_once = true;
+        f->at_once |= !p->unlisted;
         return;
     }
     int64_t limit = p->item->max_bytes < *left ? p->item->max_bytes : *left;
@@ -278,7 +278,8 @@ static bool list_parts(struct fetch *f) {
         p->diverging_epoch = -1;
         p->replica = f->by_id ? lookup_by_id(r->node, &i->topic_id, i->partition, &p->error)
                               : lookup_by_name(r->node, i->topic, i->partition, &p->error);
-        p->unlisted = p->error != 0;
+        p->unlisted = p->error && p->error != KERR_KAFKA_STORAGE_ERROR;
+        f->readable_n += !p->unlisted;
         if (p->error) part_failed(p, p->error);
     }
     return true;
@@ -344,6 +345,6 @@ void handle_fetch(struct request *r, const struct fetch_request *in) {
         return;
     }
     look(f);
-    if (f->at_once || f->bytes >= f->min_bytes || in->max_wait_ms <= 0 || !f->parts_n) finish(f);
+    if (f->at_once || f->bytes >= f->min_bytes || in->max_wait_ms <= 0 || !f->readable_n) finish(f);
     else wait(f);
 }

@@ -4,8 +4,7 @@
  * A request is finished when all its partitions are settled. `pending` counts those that are not, and one for the handler
  * itself, so that the last one to settle finishes, on whichever thread it is.
  *
- * acks=all needs nothing more here: the in-sync replicas are this node alone, and of min.insync.replicas counts at most the number
- * of replicas that the partition has (KIP-966), which is one.
+ * acks=all needs nothing more here: no other node follows this one, and too few in-sync replicas refuse the append.
  *
  * Before: server/dispatch. After: server/appender → storage/log; replica/replica (high watermark, waiting fetches). */
 #include "server/handlers/handlers.h"
@@ -42,7 +41,6 @@ struct produce {
     int16_t acks;
     bool transactional; /* the request has a transactional id */
     bool out_of_memory;
-    bool detached; /* the answer does not point into the connection's buffer any more */
     _Atomic int pending;
 };
 
@@ -72,14 +70,13 @@ static void finish(struct request *r) {
 
 static bool settle(struct produce *p) { return atomic_fetch_sub(&p->pending, 1) == 1; }
 
-/* The names in the answer point into the input buffer, which is not ours after the burst. */
-static void detach(struct produce *p) {
-    if (p->detached) return;
-    p->detached = true;
+/* The names in the answer point into the connection's buffer. */
+static void detach(struct request *r) {
+    struct produce *p = r->state;
     for (int32_t t = 0; t < p->out.responses_n; t++) {
         struct kstr *name = &p->out.responses[t].name;
         if (name->len <= 0) continue;
-        char *copy = arena_strndup(&p->request->arena, name->s, (size_t)name->len);
+        char *copy = arena_strndup(&r->arena, name->s, (size_t)name->len);
         if (copy) name->s = copy;
         else *name = (struct kstr){.s = "", .len = 0};
     }
@@ -97,7 +94,6 @@ static void on_written(struct append_listener *l, struct replica *replica, int e
     struct produce *p = s->produce;
     if (err) fail(s->answer, kerr_of_storage(err));
     else if (must_flush) {
-        detach(p);
         s->flush.flushed = on_flushed;
         replica_flush(replica, &s->flush);
         return;
@@ -160,6 +156,10 @@ static bool append(struct produce *p, struct replica *replica, const struct krec
     appender_begin(appender, replica);
     if (replica->deleted) {
         fail(a, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        return false;
+    }
+    if (p->acks == -1 && !replica_enough_in_sync(replica)) {
+        fail(a, KERR_NOT_ENOUGH_REPLICAS);
         return false;
     }
     struct log_append_result result;
@@ -232,6 +232,7 @@ void handle_produce(struct request *r, const struct produce_request *in) {
     p->transactional = in->transactional_id.len >= 0;
     atomic_init(&p->pending, 1);
     r->state = p;
+    r->detach = detach;
     size_t n = (size_t)(in->topic_data_n > 0 ? in->topic_data_n : 0);
     p->out.responses = request_array(r, n, sizeof *p->out.responses);
     bool ok = p->out.responses != NULL;
