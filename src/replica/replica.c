@@ -22,7 +22,7 @@ void replica_unref(struct replica *p) {
     ASSERT(before > 0);
     if (before > 1) return;
     ASSERT(!p->waiters && !p->flush_next && !p->flush_now);
-    if (p->deleted) p->delete_log(p->delete_arg, p->log);
+    if (p->deleted) p->release_log(p->release_arg, p->log);
     replica_topic_unref(p->topic);
     free(p);
 }

@@ -42,8 +42,8 @@ struct replica {
     struct flush_waiter *flush_next, *flush_now; /* wait for the next job; for the running one */
     struct job flush_job;
     struct workers *workers;
-    void (*delete_log)(void *arg, struct log *log); /* with the last reference, when it was deleted */
-    void *delete_arg;
+    void (*release_log)(void *arg, struct log *log); /* with the last reference, when it was deleted */
+    void *release_arg;
 };
 
 struct replica *replica_ref(struct replica *p);

@@ -72,8 +72,8 @@ static struct replica *new_replica(struct replicas *rs, struct replica_topic *t,
     p->replicas_n = in->replicas_n;
     p->isr_n = in->isr_n;
     p->workers = rs->workers;
-    p->delete_log = rs->ops.delete_log;
-    p->delete_arg = rs->ops.arg;
+    p->release_log = rs->ops.release_log;
+    p->release_arg = rs->ops.arg;
     return p;
 }
 
@@ -123,6 +123,7 @@ static void remove_topic(struct replicas *rs, const struct topic *from) {
         p->deleted = true;
         replica_wake(p);
         log_unlock(p->log);
+        rs->ops.delete_log(rs->ops.arg, p->log); /* at once: the next topic may have this one's name */
     }
     rs->ops.quiesce(rs->ops.arg, free_removed, gone);
 }

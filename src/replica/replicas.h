@@ -36,8 +36,10 @@ struct replicas_ops {
     struct log *(*open_log)(void *arg, const struct replica_topic *topic, int32_t index, const struct uuid *directory);
     /* The configuration of a topic's logs, which the table of replicas owns and frees with free(). */
     struct log_config *(*config_of)(void *arg, const char *topic, const struct image *image);
-    /* The partition was deleted: its log's files go. */
+    /* The partition was deleted: its log's files go, and its name is free. The log itself stays until release_log, with nobody
+     * asking it for anything but an end of what has begun. */
     void (*delete_log)(void *arg, struct log *log);
+    void (*release_log)(void *arg, struct log *log);
     /* Calls then(then_arg), on the control thread, after each network loop has ended its burst. */
     void (*quiesce)(void *arg, void (*then)(void *), void *then_arg);
 };

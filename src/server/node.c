@@ -124,10 +124,13 @@ static struct log *open_log(void *arg, const struct replica_topic *t, int32_t in
 
 static void delete_log(void *arg, struct log *log) {
     struct node *n = arg;
+    logdir_hold(log);
     int err = logdir_delete_log(log_dir(log), log, clock_wall_ms());
     if (err) LOG_ERROR("storage", "a deleted partition's directory cannot be renamed: %s", oerr_text(err));
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
 }
+
+static void release_log(void *arg, struct log *log) { logdir_release(log); }
 
 static struct log_config *config_of(void *arg, const char *topic, const struct image *image) {
     struct config *config = node_config(arg);
@@ -379,7 +382,7 @@ static int open_all(struct node *n, struct strbuf *error) {
     if (!err) err = open_metadata(n, c, error);
     if (err) return err;
     put_strays_aside(n);
-    struct replicas_ops ops = {.arg = n, .open_log = open_log, .config_of = config_of, .delete_log = delete_log, .quiesce = quiesce};
+    struct replicas_ops ops = {.arg = n, .open_log = open_log, .config_of = config_of, .delete_log = delete_log, .release_log = release_log, .quiesce = quiesce};
     n->replicas = replicas_create(n->id, &ops, n->workers);
     replicas_load(n->replicas, n->image);
     err = open_listeners(n, error);

@@ -123,7 +123,7 @@ static int run_flush(struct log *l, int64_t now_ms) {
 
 int log_flush(struct log *l, int64_t now_ms) {
     log_lock(l);
-    int err = log_open(l, now_ms);
+    int err = l->deleted ? OE_OFFLINE : log_open(l, now_ms);
     int64_t target = l->end;
     while (!err && (l->recovery_point < target || l->open->dir_unsynced)) {
         if (!l->open->flushing) {

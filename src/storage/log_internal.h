@@ -96,9 +96,9 @@ struct log {
     bool future, known;      /* known: end and start are right though it is closed */
     bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
     bool cut_known;          /* a recovery point since the cut is being written */
-    _Atomic bool deleted;    /* renamed to -delete; only pins keep it */
+    _Atomic bool deleted;    /* renamed to -delete, or about to be, set with the lock; only pins keep it */
     _Atomic bool unverified; /* a crash left it, and it has not been opened since */
-    _Atomic int pins;        /* of logdir.c's own walks */
+    _Atomic int pins;        /* of logdir.c's own walks, and logdir_hold */
     char name[];
 };
 

@@ -113,22 +113,25 @@ static struct pinned pin_all(struct logdir *d) {
     return p;
 }
 
-static void unpin(struct logdir *d, struct log *l) {
+void logdir_hold(struct log *l) { atomic_fetch_add(&l->pins, 1); }
+
+void logdir_release(struct log *l) {
+    struct logdir *d = l->dir;
     pthread_mutex_lock(&d->lock);
     bool last = atomic_fetch_sub(&l->pins, 1) == 1 && l->deleted;
     pthread_mutex_unlock(&d->lock);
     if (last) log_free(l);
 }
 
-static void unpin_all(struct logdir *d, struct pinned *p) {
-    for (size_t i = 0; i < p->count; i++) unpin(d, p->logs[i]);
+static void unpin_all(struct pinned *p) {
+    for (size_t i = 0; i < p->count; i++) logdir_release(p->logs[i]);
     free(p->logs);
 }
 
 void logdir_each(struct logdir *d, void (*each)(void *to, struct log *l), void *to) {
     struct pinned p = pin_all(d);
     for (size_t i = 0; i < p.count; i++) each(to, p.logs[i]);
-    unpin_all(d, &p);
+    unpin_all(&p);
 }
 
 static struct log *add_log(struct logdir *d, const char *name, const struct log_config *config) {
@@ -223,7 +226,10 @@ static int rename_away(struct logdir *d, struct log *l, const char *suffix, char
     *renamed = NULL;
     log_path(l, from);
     int err = logdir_begin_changes(d);
+    logdir_hold(l);
     log_lock(l);
+    ASSERT(!l->deleted);
+    l->deleted = true; /* before the rename: a flush that runs without the lock will not find its files */
     if (!err && l->on_disk) {
         char *to = unique_name(d, l, suffix);
         err = fs_rename(d->fs, from, to);
@@ -234,11 +240,9 @@ static int rename_away(struct logdir *d, struct log *l, const char *suffix, char
     log_unlock(l);
     pthread_mutex_lock(&d->lock);
     void *was = hashmap_del(&d->logs, l->name, strlen(l->name));
-    ASSERT(was == l && !l->deleted);
-    l->deleted = true;
-    bool last = atomic_load(&l->pins) == 0;
+    ASSERT(was == l);
     pthread_mutex_unlock(&d->lock);
-    if (last) log_free(l);
+    logdir_release(l);
     return err;
 }
 
@@ -501,7 +505,7 @@ int logdir_checkpoint(struct logdir *d) {
         log_cut_done(p.logs[i]);
         log_unlock(p.logs[i]);
     }
-    unpin_all(d, &p);
+    unpin_all(&p);
     if (err) logdir_fail(d, err);
     return err;
 }
@@ -526,7 +530,7 @@ int64_t logdir_tick(struct logdir *d, int64_t now_ms, int64_t idle_before) {
         int64_t due = tick_log(p.logs[i], now_ms, idle_before);
         if (due < next) next = due;
     }
-    unpin_all(d, &p);
+    unpin_all(&p);
     return next;
 }
 
@@ -545,7 +549,7 @@ bool logdir_recover_one(struct logdir *d, int64_t now_ms) {
         done = true;
         log_unlock(l);
     }
-    unpin_all(d, &p);
+    unpin_all(&p);
     return more;
 }
 
