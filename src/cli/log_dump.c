@@ -120,7 +120,7 @@ static void dump_record(struct dump *d, const struct record *r, bool control) {
 }
 
 static void dump_batch(struct dump *d, const uint8_t *b, size_t n, int64_t at) {
-    int magic = batch_magic(b);
+    int magic = (uint8_t)batch_magic(b);
     begin_line(d, "batch");
     add_number(d, "baseOffset", batch_base_offset(b));
     add_number(d, "lastOffset", batch_last_offset(b));

@@ -269,7 +269,8 @@ static const char *new_topic_value(struct maker *m, const struct config_def *def
             *source = layers[layer];
             if (def->same[i].factor == 1) return raw;
             text_integer(text_trim(&m->arena, raw), INT32_MIN, INT32_MAX, &number);
-            return text_format(&m->arena, "%lld", (long long)(number * def->same[i].factor));
+            number *= def->same[i].factor;
+            return text_format(&m->arena, "%lld", (long long)number);
         }
     }
     *source = SOURCE_DEFAULT;

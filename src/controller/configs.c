@@ -37,8 +37,8 @@ static const char *text_of(struct edit *e, struct kstr s) {
 static bool edit_begin(struct edit *e, int32_t most) {
     e->before = image_configs(e->c->image, e->type, e->resource, strlen(e->resource));
     int32_t have = e->before ? e->before->n : 0;
-    e->records = arena_calloc(e->x->arena, (size_t)(most + have), sizeof *e->records);
-    e->after = arena_calloc(e->x->arena, (size_t)(most + have), sizeof *e->after);
+    e->records = arena_calloc(e->x->arena, (size_t)most + (size_t)have, sizeof *e->records);
+    e->after = arena_calloc(e->x->arena, (size_t)most + (size_t)have, sizeof *e->after);
     if (!e->records || !e->after) return false;
     if (have) memcpy(e->after, e->before->entries, (size_t)have * sizeof *e->after);
     e->after_n = have;

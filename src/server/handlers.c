@@ -26,9 +26,9 @@ static struct handler table[HANDLER_KEYS] = {
 };
 
 void handlers_init(void) {
-    for (int16_t key = 0; key < HANDLER_KEYS; key++) {
+    for (int key = 0; key < HANDLER_KEYS; key++) {
         if (!table[key].handle) continue;
-        const struct api *api = api_find(key);
+        const struct api *api = api_find((int16_t)key);
         ASSERT(api && api->listeners & API_BROKER);
         table[key].min_version = api->first;
         table[key].max_version = api->stable;
