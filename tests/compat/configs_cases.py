@@ -177,30 +177,28 @@ def broker_configs(peer):
             ],
         )
 
-    def value(source=None):
-        found = describe(
-            peer, 4, BROKER, "1", ["log.retention.ms", "message.max.bytes"], includeSynonyms=True
-        )
-        return (
-            found
-            if source is None or all(c["configSource"] == source for c in found["results"][0]["configs"])
-            else None
-        )
+    def value(source=None, size=None):
+        """Both the source and the value: the reference knows of the one before it has the other."""
+        keys = ["log.retention.ms", "message.max.bytes"]
+        found = describe(peer, 4, BROKER, "1", keys, includeSynonyms=True)
+        configs = {c["name"]: c for c in found["results"][0]["configs"]}
+        done = all(c["configSource"] == source for c in configs.values())
+        return found if source is None or done and configs["message.max.bytes"]["value"] == size else None
 
     yield "at first", value()
     yield "for all", alter("", ("message.max.bytes", SET, "2000000"), ("log.retention.ms", SET, "5000000"))
-    yield "all then", wait_for(lambda: value(3), "the default of all brokers")
+    yield "all then", wait_for(lambda: value(3, "2000000"), "the default of all brokers")
     yield "for one", alter("1", ("message.max.bytes", SET, "3000000"), ("log.retention.ms", SET, "6000000"))
-    yield "one then", wait_for(lambda: value(2), "the broker's own")
+    yield "one then", wait_for(lambda: value(2, "3000000"), "the broker's own")
     topic = peer.create(peer.name("t"))
     yield "a topic's default follows", describe(
         peer, 4, TOPIC, topic, ["max.message.bytes", "retention.ms"], includeSynonyms=True
     )
     yield "dynamic brokers listed", peer.call("ListConfigResources", 1, resourceTypes=[BROKER])
     yield "one deleted", alter("1", ("message.max.bytes", DELETE, None), ("log.retention.ms", DELETE, None))
-    yield "back to all", wait_for(lambda: value(3), "the default of all brokers again")
+    yield "back to all", wait_for(lambda: value(3, "2000000"), "the default of all brokers again")
     yield "all deleted", alter("", ("message.max.bytes", DELETE, None), ("log.retention.ms", DELETE, None))
-    yield "back to none", wait_for(lambda: value(5), "the defaults again")
+    yield "back to none", wait_for(lambda: value(5, "1048588"), "the defaults again")
     yield "bad value", alter("1", ("message.max.bytes", SET, "many"))
     yield "negative", alter("1", ("message.max.bytes", SET, "-1"))
     yield "unknown key", alter("1", ("my.own.key", SET, "1"))

@@ -263,9 +263,9 @@ def topic_state(peer, topic):
         4,
         resources=[{"resourceType": 2, "resourceName": topic, "configurationKeys": None}],
     )["results"][0]
-    state["configs"] = [
+    state["configs"] = sorted(
         [c["name"], c["value"], c["configSource"]] for c in configs["configs"] or [] if c["configSource"] == 1
-    ]
+    )
     for index in sorted(p["partitionIndex"] for p in described["partitions"]):
         asked = [{"partitionIndex": index, "timestamp": t} for t in (-2,)]
         offsets = {}
