@@ -99,18 +99,26 @@ static bool step_allowed(const struct config *from, const struct config *to, enu
     return after == before || (after > 0 && after >= before / 2 && after <= before * 2);
 }
 
-static bool pools_allowed(const struct config *from, const struct config *to) {
+static bool pools_allowed(const struct config *from, const struct config *to, struct strbuf *error) {
     static const enum cfg_id pools[] = {CFG_NUM_IO_THREADS,
                                         CFG_NUM_REPLICA_FETCHERS,
                                         CFG_NUM_RECOVERY_THREADS_PER_DATA_DIR,
                                         CFG_BACKGROUND_THREADS,
+                                        CFG_LOG_CLEANER_THREADS,
                                         CFG_NUM_NETWORK_THREADS,
                                         CFG_REMOTE_LOG_READER_THREADS,
                                         CFG_REMOTE_LOG_MANAGER_COPIER_THREAD_POOL_SIZE,
                                         CFG_REMOTE_LOG_MANAGER_EXPIRATION_THREAD_POOL_SIZE,
                                         CFG_REMOTE_LOG_MANAGER_FOLLOWER_THREAD_POOL_SIZE};
     for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
-        if (!step_allowed(from, to, pools[i])) return false;
+        if (!step_allowed(from, to, pools[i])) {
+            strbuf_addf(
+                error,
+                "Invalid dynamic configuration: %s may at most double and at least halve in one step, "
+                "and is %lld now",
+                config_def(pools[i])->name, (long long)config_int(from, pools[i]));
+            return false;
+        }
     return true;
 }
 
@@ -151,8 +159,15 @@ int config_check_dynamic(const struct config *c, bool per_broker, const struct c
         config_with_dynamic(c, per_broker ? c->cluster.pairs : pairs, per_broker ? c->cluster.n : n,
                             per_broker ? pairs : c->broker.pairs, per_broker ? n : c->broker.n, error);
     if (!next) return OE_INVALID;
-    if (!pools_allowed(c, next) || !retention_allowed(next) || !listeners_allowed(c, next)) {
-        strbuf_adds(error, "Invalid dynamic configuration");
+    if (!pools_allowed(c, next, error))
+        r = OE_INVALID;
+    else if (!retention_allowed(next)) {
+        strbuf_adds(error,
+                    "Invalid dynamic configuration: log.local.retention.* must not exceed log.retention.*");
+        r = OE_INVALID;
+    } else if (!listeners_allowed(c, next)) {
+        strbuf_adds(error,
+                    "Invalid dynamic configuration: an advertised listener must stay, with its protocol");
         r = OE_INVALID;
     }
     config_unref(next);

@@ -17,6 +17,9 @@
 
 static const char min_isr[] = "min.insync.replicas", cordoned[] = "cordoned.log.dirs";
 
+static const struct api_error excessive = {KERR_POLICY_VIOLATION,
+                                           "Unable to perform excessively large batch operation."};
+
 /* A change of one resource in the making. */
 struct edit {
     struct controller *c;
@@ -77,23 +80,35 @@ static bool list_has(const char *list, const char *item, size_t n) {
     return false;
 }
 
+/* One item after another of a text as String.split cuts it: empty ones count, but not those at the end, and
+ * "" is one empty item. False: there is none left. */
+static bool next_item(const char *text, size_t *at, const char **item, size_t *len) {
+    size_t end = strlen(text);
+    while (end && text[end - 1] == ',') end--;
+    if (*at > end || (end == 0 && *text)) return false;
+    *item = text + *at;
+    *len = strcspn(*item, ",");
+    if (*at + *len > end) *len = end - *at;
+    *at += *len + 1;
+    return true;
+}
+
 /* The list after APPEND or SUBTRACT of the items of `change`. */
 static const char *list_change(struct edit *e, const char *list, const char *change, bool append) {
-    char *to = arena_alloc(e->x->arena, strlen(list) + strlen(change) + 2), *at = to;
-    if (!to) return NULL;
-    const char *from[] = {list, append ? change : ""};
-    *at = 0;
-    for (int k = 0; k < 2; k++) {
-        for (const char *p = from[k]; *p;) {
-            size_t len = strcspn(p, ",");
-            bool drop = k == 0 ? len == 0 || (!append && list_has(change, p, len)) : list_has(to, p, len);
-            if (!drop) {
-                if (at > to) *at++ = ',';
-                at = (char *)memcpy(at, p, len) + len;
-                *at = 0;
-            }
-            p += len + (p[len] == ',');
-        }
+    if (strlen(change) > INT16_MAX) return change; /* refused anyway, see key_allowed */
+    char *to = arena_calloc(e->x->arena, strlen(list) + strlen(change) + 2, 1), *out = to;
+    const char *item;
+    size_t len, at = 0;
+    int32_t n = 0;
+    while (to && next_item(list, &at, &item, &len)) {
+        if (len == 0 || (!append && list_has(change, item, len))) continue;
+        if (n++) *out++ = ',';
+        out = (char *)memcpy(out, item, len) + len;
+    }
+    for (at = 0; to && append && next_item(change, &at, &item, &len);) {
+        if (list_has(to, item, len)) continue;
+        if (n++) *out++ = ',';
+        out = (char *)memcpy(out, item, len) + len;
     }
     return to;
 }
@@ -222,6 +237,7 @@ struct api_error configs_change(struct controller *c, const struct controller_co
                                 const struct config_change_op *ops, int32_t n, bool creating,
                                 struct record_list *records, struct config_entry **after, int32_t *after_n) {
     struct edit e = {.c = c, .x = x, .type = type, .resource = resource};
+    if (n > MAX_RECORDS_PER_OP) return excessive;
     if (!edit_begin(&e, n)) return api_error_of(KERR_UNKNOWN_SERVER_ERROR);
     struct api_error err = API_OK;
     for (int32_t k = 0; k < n && !api_failed(err); k++) {
@@ -254,6 +270,7 @@ static struct api_error configs_replace(struct controller *c, const struct contr
                                         const struct alter_configs_request_alterable_config *configs,
                                         int32_t n, struct record_list *records) {
     struct edit e = {.c = c, .x = x, .type = type, .resource = resource};
+    if (n > MAX_RECORDS_PER_OP) return excessive;
     if (!edit_begin(&e, n)) return api_error_of(KERR_UNKNOWN_SERVER_ERROR);
     struct hashmap named;
     hashmap_init(&named, random_u64(&c->random));
@@ -301,8 +318,10 @@ static bool count_resource(struct hashmap *seen, struct arena *a, int8_t type, s
     return true;
 }
 
-static void finish(struct record_list *records, bool validate_only) {
-    if (validate_only || records->failed || records->n > MAX_RECORDS_PER_OP) record_list_truncate(records, 0);
+static struct api_error finish(struct record_list *records, bool validate_only) {
+    bool too_large = records->n > MAX_RECORDS_PER_OP, failed = records->failed;
+    if (validate_only || failed || too_large) record_list_truncate(records, 0);
+    return too_large ? excessive : failed ? api_error_of(KERR_UNKNOWN_SERVER_ERROR) : API_OK;
 }
 
 void controller_incremental_alter_configs(struct controller *c, const struct controller_context *x,
@@ -342,7 +361,11 @@ void controller_incremental_alter_configs(struct controller *c, const struct con
             .resource_name = r->resource_name};
     }
     hashmap_free(&seen);
-    finish(records, request->validate_only);
+    struct api_error all = finish(records, request->validate_only);
+    for (int32_t k = 0; api_failed(all) && k < response->responses_n; k++) {
+        response->responses[k].error_code = all.code;
+        response->responses[k].error_message = kstr_of(all.message);
+    }
 }
 
 void controller_alter_configs(struct controller *c, const struct controller_context *x,
@@ -376,5 +399,9 @@ void controller_alter_configs(struct controller *c, const struct controller_cont
             .resource_name = r->resource_name};
     }
     hashmap_free(&seen);
-    finish(records, request->validate_only);
+    struct api_error all = finish(records, request->validate_only);
+    for (int32_t k = 0; api_failed(all) && k < response->responses_n; k++) {
+        response->responses[k].error_code = all.code;
+        response->responses[k].error_message = kstr_of(all.message);
+    }
 }

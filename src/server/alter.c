@@ -278,6 +278,21 @@ static void check_one(struct check *k) {
     refuse(k, KERR_INVALID_REQUEST, "Unknown resource type %d", k->resource->type);
 }
 
+/* Brokers and loggers have refused an operation that nobody knows; for all else the reference's controller
+ * fails, and with it every resource that it was given. */
+static void refuse_unknown_operations(struct alter_resource *resources, int32_t n) {
+    bool unknown = false;
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t k = 0; !resources[i].answered && k < resources[i].items_n; k++)
+            unknown |= resources[i].items[k].op < ALTER_SET || resources[i].items[k].op > ALTER_SUBTRACT;
+    for (int32_t i = 0; unknown && i < n; i++)
+        if (!resources[i].answered)
+            resources[i] = (struct alter_resource){.type = resources[i].type,
+                                                   .name = resources[i].name,
+                                                   .answered = true,
+                                                   .error = KERR_UNKNOWN_SERVER_ERROR};
+}
+
 bool alter_check(struct request *r, bool replace, bool validate_only, struct alter_resource *resources,
                  int32_t n) {
     if (!refuse_duplicates(r, resources, n)) return false;
@@ -289,5 +304,6 @@ bool alter_check(struct request *r, bool replace, bool validate_only, struct alt
         check_one(&k);
         arena_free(&k.arena);
     }
+    refuse_unknown_operations(resources, n);
     return true;
 }

@@ -57,8 +57,8 @@ static int16_t validate(void *ctx, enum config_resource type, const char *resour
 }
 
 static bool is_list(void *ctx, enum config_resource type, const char *name) {
-    const struct config_def *def = def_of(type, name);
-    return def && def->type == CONFIG_TYPE_LIST;
+    const struct config_def *def = def_of(type, name); /* the reference's schema knows no others: */
+    return (type == CONFIG_TOPIC || type == CONFIG_BROKER) && def && def->type == CONFIG_TYPE_LIST;
 }
 
 static const char *default_value(void *ctx, enum config_resource type, const char *name) {

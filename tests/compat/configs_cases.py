@@ -1,40 +1,14 @@
 """DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources, DescribeCluster,
 DescribeLogDirs, DescribeQuorum."""
 
+from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
 from exchange import exchange
 from lib.case import main, wait_for
 from lib.records import batch
 from lib.wire import versions
 
-TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
-# Broker configurations that name this node's place.
-PLACE = {
-    "listeners",
-    "advertised.listeners",
-    "log.dirs",
-    "log.dir",
-    "controller.quorum.voters",
-    "metadata.log.dir",
-}
-SET, DELETE, APPEND, SUBTRACT = range(4)
 
-
-def describe(peer, v, kind, name, keys=None, **fields):
-    answer = peer.call(
-        "DescribeConfigs",
-        v,
-        resources=[{"resourceType": kind, "resourceName": name, "configurationKeys": keys}],
-        **fields,
-    )
-    for result in answer["results"] if answer != "closed" else ():
-        for config in result["configs"] or ():
-            if config["name"] in PLACE:
-                config["value"] = "<place>"
-                config["synonyms"] = [{**s, "value": "<place>"} for s in config.get("synonyms", [])]
-    return answer
-
-
-@exchange(seconds=90)
+@exchange(seconds=90, texts=True)
 def describe_configs(peer):
     """Every topic and broker configuration: name, value, source, type, sensitivity, synonyms, whether it has
     documentation."""
@@ -71,7 +45,7 @@ def own_configs(peer, topic):
     return answer
 
 
-@exchange(seconds=60)
+@exchange(seconds=60, texts=True)
 def alter_configs(peer):
     for v in versions("AlterConfigs"):
         topic = peer.create(peer.name(f"t{v}"), 1, retention_ms=1234)
@@ -108,7 +82,7 @@ def alter_configs(peer):
         yield f"v{v} all gone", own_configs(peer, topic)
 
 
-@exchange(seconds=60)
+@exchange(seconds=60, texts=True)
 def incremental_alter_configs(peer):
     for v in versions("IncrementalAlterConfigs"):
         topic = peer.create(peer.name(f"t{v}"), 1, retention_ms=1234)
@@ -158,7 +132,7 @@ def incremental_alter_configs(peer):
         yield f"v{v} at the end", own_configs(peer, topic)
 
 
-@exchange(seconds=60, alone=True)
+@exchange(seconds=60, alone=True, texts=True)
 def broker_configs(peer):
     """Dynamic configurations of one broker and of all, their order of precedence, and what they change."""
 
@@ -205,7 +179,7 @@ def broker_configs(peer):
     yield "unknown key deleted", alter("1", ("my.own.key", DELETE, None))
 
 
-@exchange()
+@exchange(texts=True)
 def list_config_resources(peer):
     topic = peer.create(peer.name("t"))
     for v in versions("ListConfigResources"):
@@ -224,7 +198,7 @@ def list_config_resources(peer):
     yield "the topic", {"name": topic}
 
 
-@exchange()
+@exchange(texts=True)
 def describe_cluster(peer):
     for v in versions("DescribeCluster"):
         for operations in (False, True):
@@ -238,7 +212,7 @@ def describe_cluster(peer):
             yield f"v{v} fenced too", peer.call("DescribeCluster", v, includeFencedBrokers=True)
 
 
-@exchange()
+@exchange(texts=True)
 def describe_log_dirs(peer):
     topic = peer.create(peer.name("t"), 2)
     peer.produce(topic, batch([b"x" * 100], now=1_700_000_000_000))
@@ -257,7 +231,7 @@ def describe_log_dirs(peer):
             yield f"v{v} {label}", answer
 
 
-@exchange()
+@exchange(texts=True)
 def describe_quorum(peer):
     def readable(answer):
         """Offsets of the metadata log and its epoch are each broker's own."""

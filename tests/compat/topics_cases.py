@@ -53,7 +53,7 @@ def served(answer):
     return answer
 
 
-@exchange()
+@exchange(texts=True)
 def api_versions(peer):
     who = {"clientSoftwareName": "ottla-compat", "clientSoftwareVersion": "1.0"}
     for v in versions("ApiVersions"):
@@ -84,7 +84,7 @@ def api_versions(peer):
     }
 
 
-@exchange(seconds=120)
+@exchange(seconds=120, texts=True)
 def metadata(peer):
     topic = peer.create(peer.name("a"), 3)
     other = peer.create(peer.name("b"))
@@ -123,7 +123,7 @@ def metadata(peer):
             )
 
 
-@exchange(seconds=90)
+@exchange(seconds=90, texts=True)
 def metadata_creates(peer):
     """A topic that a client asks for comes to be, in each version that can ask for it."""
     for v in versions("Metadata"):
@@ -208,14 +208,14 @@ def creations(peer, v):
     ], {}
 
 
-@exchange(seconds=180)
+@exchange(seconds=180, texts=True)
 def create_topics(peer):
     for v in versions("CreateTopics"):
         for label, topics, more in creations(peer, v):
             yield f"v{v} {label}", peer.call("CreateTopics", v, topics=topics, timeoutMs=15000, **more)
 
 
-@exchange(seconds=120)
+@exchange(seconds=120, texts=True)
 def delete_topics(peer):
     for v in versions("DeleteTopics"):
         a, b = peer.create(peer.name(f"a{v}")), peer.create(peer.name(f"b{v}"))
@@ -249,7 +249,7 @@ def delete_topics(peer):
             )
 
 
-@exchange(seconds=120)
+@exchange(seconds=120, texts=True)
 def create_partitions(peer):
     for v in versions("CreatePartitions"):
         topic = peer.create(peer.name(f"t{v}"), 2)
@@ -280,7 +280,7 @@ def create_partitions(peer):
         yield f"v{v} then", peer.call("Metadata", 9, topics=[{"name": topic}])
 
 
-@exchange()
+@exchange(texts=True)
 def describe_topic_partitions(peer):
     a, b = peer.create(peer.name("a"), 5), peer.create(peer.name("b"), 2)
     for v in versions("DescribeTopicPartitions"):

@@ -1,11 +1,13 @@
-/* Metadata: brokers, and topics by name, by id, or all. A topic that does not exist is created when the client and
- * auto.create.topics.enable allow it; this answer still says UNKNOWN_TOPIC_OR_PARTITION, as the reference's does, and the client
- * asks again. KafkaApis.handleTopicMetadataRequest, KRaftMetadataCache, DefaultAutoTopicCreationManager. */
+/* Metadata: brokers, and topics by name, by id, or all. A topic that does not exist is created when the
+ * client and auto.create.topics.enable allow it; this answer still says UNKNOWN_TOPIC_OR_PARTITION, as the
+ * reference's does, and the client asks again. KafkaApis.handleTopicMetadataRequest, KRaftMetadataCache,
+ * DefaultAutoTopicCreationManager. */
 #include "server/handlers/handlers.h"
 
 #include <string.h>
 
 #include "api/metadata.h"
+#include "base/hashmap.h"
 #include "metadata/topic_name.h"
 #include "server/auto_create.h"
 #include "server/node.h"
@@ -42,10 +44,12 @@ static bool alive(const struct query *q, int32_t id) {
     return b && !b->fenced && broker_endpoint(b, request_listener(q->request));
 }
 
-static void list_offline(struct query *q, const struct partition *p, struct metadata_response_metadata_response_partition *o) {
+static void list_offline(struct query *q, const struct partition *p,
+                         struct metadata_response_metadata_response_partition *o) {
     for (int32_t i = 0; i < p->replicas_n; i++) {
         if (alive(q, p->replicas[i])) continue;
-        if (!o->offline_replicas) o->offline_replicas = request_array(q->request, (size_t)p->replicas_n, sizeof(int32_t));
+        if (!o->offline_replicas)
+            o->offline_replicas = request_array(q->request, (size_t)p->replicas_n, sizeof(int32_t));
         if (o->offline_replicas) o->offline_replicas[o->offline_replicas_n++] = p->replicas[i];
     }
 }
@@ -61,7 +65,8 @@ static void answer_partition(struct query *q, int32_t index, const struct partit
     o->isr_nodes = (int32_t *)(uintptr_t)p->isr;
     o->isr_nodes_n = p->isr_n;
     list_offline(q, p, o);
-    if (p->leader == NO_LEADER) o->error_code = KERR_LEADER_NOT_AVAILABLE;
+    if (p->leader == NO_LEADER)
+        o->error_code = KERR_LEADER_NOT_AVAILABLE;
     else if (!alive(q, p->leader)) {
         const struct broker *b = image_broker(q->image, p->leader);
         bool listener = b && !b->fenced && q->request->version >= FIRST_VERSION_WITH_LISTENER_ERROR;
@@ -111,39 +116,37 @@ static bool all_topics(struct query *q) {
     return true;
 }
 
-static bool seen_before(const struct metadata_request *in, int32_t at, bool by_id) {
-    for (int32_t i = 0; i < at; i++)
-        if (by_id ? uuid_equal(&in->topics[i].topic_id, &in->topics[at].topic_id)
-                  : kstr_equal(in->topics[i].name, in->topics[at].name))
-            return true;
-    return false;
+/* Topics that are asked for twice are answered once. */
+static bool seen_before(struct hashmap *seen, const struct metadata_request_metadata_request_topic *asked,
+                        bool by_id) {
+    const void *key = by_id ? asked->topic_id.b : (const void *)(asked->name.s ? asked->name.s : "");
+    return hashmap_put(seen, key, by_id ? sizeof asked->topic_id.b : (size_t)asked->name.len, seen) != NULL;
+}
+
+static bool named_topic(struct query *q, const struct metadata_request_metadata_request_topic *asked,
+                        bool by_id) {
+    const struct topic *t = by_id ? image_topic_by_id(q->image, &asked->topic_id)
+                                  : image_topic_by_name(q->image, asked->name.s, (size_t)asked->name.len);
+    if (t) return answer_topic(q, t);
+    if (by_id)
+        answer_missing(q, KSTR_NULL, &asked->topic_id, KERR_UNKNOWN_TOPIC_ID);
+    else
+        answer_missing(q, asked->name, NULL, missing_error(q, asked->name));
+    return true;
 }
 
 static bool named_topics(struct query *q, bool by_id) {
+    struct hashmap seen;
     q->out->topics = request_array(q->request, (size_t)q->in->topics_n, sizeof *q->out->topics);
-    if (!q->out->topics) return false;
-    for (int32_t i = 0; i < q->in->topics_n; i++) {
+    bool ok = q->out->topics != NULL;
+    hashmap_init(&seen, q->request->node->seed);
+    for (int32_t i = 0; ok && i < q->in->topics_n; i++) {
         const struct metadata_request_metadata_request_topic *asked = &q->in->topics[i];
         if (by_id && uuid_is_zero(&asked->topic_id)) continue;
-        if (q->in->topics_n <= 1000 && seen_before(q->in, i, by_id)) continue;
-        const struct topic *t = by_id ? image_topic_by_id(q->image, &asked->topic_id)
-                                      : image_topic_by_name(q->image, asked->name.s, (size_t)asked->name.len);
-        if (t) {
-            if (!answer_topic(q, t)) return false;
-        } else if (by_id) answer_missing(q, KSTR_NULL, &asked->topic_id, KERR_UNKNOWN_TOPIC_ID);
-        else answer_missing(q, asked->name, NULL, missing_error(q, asked->name));
+        if (!seen_before(&seen, asked, by_id)) ok = named_topic(q, asked, by_id);
     }
-    return true;
-}
-
-/* Names must be there before version 12, and ids must not. */
-static bool valid(const struct request *r, const struct metadata_request *in) {
-    for (int32_t i = 0; i < in->topics_n; i++) {
-        if (in->topics[i].name.len < 0 && (r->version < FIRST_VERSION_WITH_IDS || uuid_is_zero(&in->topics[i].topic_id)))
-            return false;
-        if (r->version < FIRST_VERSION_WITH_IDS && !uuid_is_zero(&in->topics[i].topic_id)) return false;
-    }
-    return true;
+    hashmap_free(&seen);
+    return ok;
 }
 
 static bool any_id(const struct metadata_request *in) {
@@ -152,14 +155,29 @@ static bool any_id(const struct metadata_request *in) {
     return false;
 }
 
-/* MetadataRequest.getErrorResponse: the topics with the error, and nothing else. A topic without name and id makes the reference
- * fail with less of a reason. */
-static bool refuse(struct query *q) {
-    int16_t error = q->request->version < FIRST_VERSION_WITH_IDS ? KERR_INVALID_REQUEST : KERR_UNKNOWN_SERVER_ERROR;
+static bool nameless(const struct metadata_request *in) {
+    for (int32_t i = 0; i < in->topics_n; i++)
+        if (in->topics[i].name.len < 0) return true;
+    return false;
+}
+
+/* Names must be there before version 12, and ids must not. Later either one will do; that the reference fails
+ * without both has no other reason than an exception. */
+static int16_t problem(const struct request *r, const struct metadata_request *in) {
+    if (r->version < FIRST_VERSION_WITH_IDS) return nameless(in) || any_id(in) ? KERR_INVALID_REQUEST : 0;
+    return nameless(in) && !any_id(in) ? KERR_UNKNOWN_SERVER_ERROR : 0;
+}
+
+/* MetadataRequest.getErrorResponse: the topics with the error, and nothing else. */
+static bool refuse(struct query *q, int16_t error) {
     q->out->topics = request_array(q->request, (size_t)q->in->topics_n, sizeof *q->out->topics);
     for (int32_t i = 0; q->out->topics && i < q->in->topics_n; i++) {
-        struct kstr name = q->in->topics[i].name.len < 0 ? KSTR("") : q->in->topics[i].name;
-        answer_missing(q, name, &q->in->topics[i].topic_id, error);
+        const struct metadata_request_metadata_request_topic *asked = &q->in->topics[i];
+        struct metadata_response_metadata_response_topic *o = &q->out->topics[q->out->topics_n++];
+        metadata_response_metadata_response_topic_init(o);
+        o->name = asked->name.len < 0 ? KSTR("") : asked->name;
+        o->topic_id = asked->topic_id;
+        o->error_code = error;
     }
     if (q->request->version >= FIRST_VERSION_WITH_ERROR) q->out->error_code = error;
     return q->out->topics != NULL;
@@ -170,15 +188,21 @@ void handle_metadata(struct request *r, const struct metadata_request *in) {
     metadata_response_init(out);
     struct query q = {.request = r, .in = in, .out = out, .image = request_image(r)};
     bool all = in->topics_n < 0 || (r->version == 0 && in->topics_n == 0), ok;
-    if (!all && !valid(r, in)) ok = refuse(&q);
+    int16_t error = all ? 0 : problem(r, in);
+    if (error)
+        ok = refuse(&q, error);
     else {
-        if (in->allow_auto_topic_creation && auto_create_enabled(r->node)) q.create = auto_create_begin(r->node);
+        if (in->allow_auto_topic_creation && auto_create_enabled(r->node))
+            q.create = auto_create_begin(r->node);
         out->cluster_id = kstr_of(r->node->cluster_id);
-        if (in->include_cluster_authorized_operations) out->cluster_authorized_operations = OPERATIONS_CLUSTER;
+        if (in->include_cluster_authorized_operations)
+            out->cluster_authorized_operations = OPERATIONS_CLUSTER;
         list_brokers(&q);
         ok = all ? all_topics(&q) : named_topics(&q, any_id(in));
     }
     if (q.create) auto_create_submit(q.create);
-    if (ok) request_finish(r, out);
-    else request_fail(r, "the answer is too large for its memory");
+    if (ok)
+        request_finish(r, out);
+    else
+        request_fail(r, "the answer is too large for its memory");
 }

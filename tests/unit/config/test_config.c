@@ -636,9 +636,16 @@ static void dynamic_changes_are_checked(void **state) {
     expect_dynamic(c, false, "log.segment.bytes", "1",
                    "Invalid value 1 for configuration log.segment.bytes: Value must be at least 1048576");
     expect_dynamic(c, false, "num.io.threads", "16", "");
-    expect_dynamic(c, false, "num.io.threads", "17", "Invalid dynamic configuration");
-    expect_dynamic(c, false, "num.io.threads", "3", "Invalid dynamic configuration");
-    expect_dynamic(c, false, "log.local.retention.ms", "-1", "Invalid dynamic configuration");
+    expect_dynamic(
+        c, false, "num.io.threads", "17",
+        "Invalid dynamic configuration: num.io.threads may at most double and at least halve in one step, "
+        "and is 8 now");
+    expect_dynamic(
+        c, false, "num.io.threads", "3",
+        "Invalid dynamic configuration: num.io.threads may at most double and at least halve in one step, "
+        "and is 8 now");
+    expect_dynamic(c, false, "log.local.retention.ms", "-1",
+                   "Invalid dynamic configuration: log.local.retention.* must not exceed log.retention.*");
     expect_dynamic(c, false, "log.retention.ms", "0",
                    "log.retention.ms must be unlimited (-1) or, greater than or equal to 1");
     expect_dynamic(c, true, "listeners", "CONTROLLER://127.0.0.1:9093",

@@ -1,0 +1,500 @@
+"""The rest of administration, texts included: configurations of groups, client metrics, loggers and brokers; lists of configuration
+values; limits and odd requests of the topic APIs."""
+
+from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
+from exchange import ZERO, exchange
+from lib.case import main, wait_for
+from lib.wire import versions
+
+
+def alter(peer, kind, name, *changes, v=1, **fields):
+    return peer.call(
+        "IncrementalAlterConfigs",
+        v,
+        resources=[
+            {
+                "resourceType": kind,
+                "resourceName": name,
+                "configs": [{"name": n, "configOperation": op, "value": value} for n, op, value in changes],
+            }
+        ],
+        **fields,
+    )
+
+
+def replace(peer, kind, name, *pairs, v=2, **fields):
+    return peer.call(
+        "AlterConfigs",
+        v,
+        resources=[
+            {
+                "resourceType": kind,
+                "resourceName": name,
+                "configs": [{"name": n, "value": value} for n, value in pairs],
+            }
+        ],
+        **fields,
+    )
+
+
+def refused(answer):
+    """The same error, but for words that are Scala's or Java's: 'requirement failed', exceptions within exceptions, what a
+    parser ran into."""
+    for response in answer["responses"]:
+        text = (response["errorMessage"] or "").removeprefix("requirement failed: ")
+        for end in ("Invalid dynamic configuration", "Error parsing configuration property"):
+            text = end if end in text else text
+        response["errorMessage"] = text
+    return answer
+
+
+def changed(peer, kind, name, *changes):
+    """A change, and the configuration once it is in force."""
+    yield f"{name or 'all'} {changes}", alter(peer, kind, name, *changes)
+    wanted = {n: value for n, op, value in changes if op == SET}
+
+    def there():
+        found = describe(peer, 4, kind, name, list(wanted) or None, includeSynonyms=True)
+        have = {c["name"]: c["value"] for c in found["results"][0]["configs"]}
+        return found if all(have.get(n) == value for n, value in wanted.items()) else None
+
+    yield f"{name or 'all'} {changes} then", wait_for(there, f"{peer.kind}: {changes}", 5)
+
+
+@exchange(seconds=90, texts=True)
+def group_configs(peer):
+    group = peer.name("g")
+    for v in versions("DescribeConfigs"):
+        more = {"includeSynonyms": True} | ({"includeDocumentation": True} if v >= 3 else {})
+        yield f"v{v} nothing set", describe(peer, v, GROUP, group, **more)
+        yield f"v{v} no name", describe(peer, v, GROUP, "", **more)
+    yield from changed(peer, GROUP, group, ("consumer.session.timeout.ms", SET, "50000"))
+    yield from changed(
+        peer,
+        GROUP,
+        group,
+        ("share.auto.offset.reset", SET, "earliest"),
+        ("streams.num.standby.replicas", SET, "1"),
+    )
+    listed = peer.must("ListConfigResources", 1, resourceTypes=[GROUP])["configResources"]
+    yield "listed", {"resources": [r for r in listed if r["resourceName"].startswith(peer.prefix)]}
+    for name, value in (
+        ("consumer.session.timeout.ms", "1"),
+        ("consumer.session.timeout.ms", "999999999"),
+        ("consumer.heartbeat.interval.ms", "1"),
+        ("consumer.heartbeat.interval.ms", "x"),
+        ("no.such", "1"),
+        ("share.auto.offset.reset", "never"),
+        ("share.auto.offset.reset", "by_duration:PT1H"),
+        ("share.auto.offset.reset", "by_duration:soon"),
+        ("share.isolation.level", "x"),
+        ("share.record.lock.duration.ms", "1"),
+        ("streams.num.standby.replicas", "99"),
+        ("consumer.session.timeout.ms", "46000"),
+        ("consumer.heartbeat.interval.ms", "15000"),
+    ):
+        yield f"{name}={value}", alter(peer, GROUP, group, (name, SET, value), validateOnly=True)
+    yield "append", alter(peer, GROUP, group, ("consumer.session.timeout.ms", APPEND, "1"))
+    yield "no name", alter(peer, GROUP, "", ("consumer.session.timeout.ms", SET, "50000"))
+    yield "replaced", replace(peer, GROUP, group, ("consumer.heartbeat.interval.ms", "6000"))
+    yield "then", describe(peer, 4, GROUP, group)
+    yield "all gone", replace(peer, GROUP, group)
+    listed = peer.must("ListConfigResources", 1, resourceTypes=[GROUP])["configResources"]
+    yield "no longer listed", {"resources": [r for r in listed if r["resourceName"].startswith(peer.prefix)]}
+
+
+@exchange(seconds=90, texts=True)
+def client_metrics_configs(peer):
+    name = peer.name("m")
+    for v in versions("DescribeConfigs"):
+        more = {"includeSynonyms": True} | ({"includeDocumentation": True} if v >= 3 else {})
+        yield f"v{v} nothing set", describe(peer, v, METRICS, name, **more)
+        yield f"v{v} no name", describe(peer, v, METRICS, "", **more)
+    yield from changed(peer, METRICS, name, ("interval.ms", SET, "1000"), ("metrics", SET, "a.b,c"))
+    yield "append", alter(peer, METRICS, name, ("metrics", APPEND, "d"))
+    yield "subtract", alter(peer, METRICS, name, ("metrics", SUBTRACT, "a.b"))
+    yield "then", describe(peer, 4, METRICS, name, includeSynonyms=True)
+    for key, value in (
+        ("interval.ms", "99"),
+        ("interval.ms", "3600001"),
+        ("interval.ms", "x"),
+        ("no.such", "1"),
+        ("match", "x"),
+        ("match", "no_such=x"),
+        ("match", "client_id=a,client_software_name=b"),
+        ("match", "client_id="),
+        ("metrics", ""),
+        ("match", ""),
+    ):
+        yield f"{key}={value}", alter(peer, METRICS, name, (key, SET, value), validateOnly=True)
+    yield "no name", alter(peer, METRICS, "", ("interval.ms", SET, "1000"))
+    for v in versions("ListConfigResources"):
+        answer = peer.must("ListConfigResources", v, **({"resourceTypes": [METRICS]} if v else {}))
+        yield f"v{v} listed", {
+            "resources": [r for r in answer["configResources"] if r["resourceName"].startswith(peer.prefix)]
+        }
+    yield "deleted", alter(
+        peer, METRICS, name, ("metrics", DELETE, None), ("match", DELETE, None), ("interval.ms", DELETE, None)
+    )
+    answer = peer.must("ListConfigResources", 1, resourceTypes=[METRICS])
+    yield "no longer listed", {
+        "resources": [r for r in answer["configResources"] if r["resourceName"].startswith(peer.prefix)]
+    }
+
+
+@exchange(texts=True, alone=True)
+def broker_loggers(peer):
+    """The root logger only: the others are classes of the reference."""
+    for v in versions("DescribeConfigs"):
+        for name in ("9", "x", "", "-1", "01", "1"):
+            answer = describe(peer, v, LOGGER, name, ["root"])
+            for config in answer["results"][0]["configs"]:
+                config["value"] = "<level>"
+            yield f"v{v} describe '{name}'", answer
+    for v in versions("IncrementalAlterConfigs"):
+        for label, name, *change in (
+            ("other node", "9", "root", SET, "INFO"),
+            ("no number", "x", "root", SET, "INFO"),
+            ("no name", "", "root", SET, "INFO"),
+            ("unknown", "1", "no.such.logger", SET, "INFO"),
+            ("bad level", "1", "root", SET, "LOUD"),
+            ("lower case", "1", "root", SET, "info"),
+            ("deleted", "1", "root", DELETE, None),
+            ("appended", "1", "root", APPEND, "INFO"),
+            ("subtracted", "1", "root", SUBTRACT, "INFO"),
+            ("operation 9", "1", "root", 9, "INFO"),
+            ("null", "1", "root", SET, None),
+        ):
+            yield f"v{v} {label}", alter(peer, LOGGER, name, tuple(change), v=v)
+        yield f"v{v} validated", alter(peer, LOGGER, "1", ("root", SET, "ERROR"), v=v, validateOnly=True)
+        yield f"v{v} set", alter(peer, LOGGER, "1", ("root", SET, "WARN"), v=v)
+        yield f"v{v} then", describe(peer, 4, LOGGER, "1", ["root"])
+        yield f"v{v} set back", alter(peer, LOGGER, "1", ("root", SET, "INFO"), v=v)
+    for v in versions("AlterConfigs"):
+        yield f"v{v} not incrementally", replace(peer, LOGGER, "1", ("root", "INFO"), v=v)
+
+
+@exchange(seconds=120, alone=True, texts=True)
+def dynamic_brokers(peer):
+    """What a broker refuses, and what synonyms and prefixes do."""
+    for name in ("1", ""):
+        for key, op, value in (
+            ("log.dirs", SET, "/x"),
+            ("node.id", SET, "2"),
+            ("log.retention.ms", SET, "0"),
+            ("log.retention.ms", SET, "x"),
+            ("log.retention.hours", SET, "5"),
+            ("log.cleaner.threads", SET, "2"),
+            ("log.cleaner.threads", SET, "9"),
+            ("num.io.threads", SET, "0"),
+            ("num.io.threads", SET, "100"),
+            ("log.cleanup.policy", APPEND, "compact"),
+            ("log.cleanup.policy", SET, "burn"),
+            ("compression.type", SET, "zip"),
+            ("min.insync.replicas", SET, "1"),
+            ("min.insync.replicas", DELETE, None),
+            ("ssl.keystore.location", SET, "/k"),
+            ("no.such", APPEND, "1"),
+            ("max.connections", APPEND, "1"),
+            ("max.connections", 9, "1"),
+            ("sasl.jaas.config", SET, "x"),
+            ("max.connections.per.ip.overrides", SET, "a"),
+            ("max.connections.per.ip.overrides", SET, "127.0.0.9:4"),
+            ("listener.name.plaintext.ssl.keystore.type", SET, "PKCS12"),
+            ("listener.name.plaintext.max.connections", SET, "5000"),
+            ("leader.replication.throttled.rate", SET, "-1"),
+            ("log.local.retention.ms", SET, "999999999999"),
+            ("background.threads", SET, "11"),
+            ("advertised.listeners", SET, "PLAINTEXT://x:1"),
+            ("cordoned.log.dirs", SET, "/none"),
+            ("unclean.leader.election.enable", SET, "perhaps"),
+            ("message.max.bytes", SUBTRACT, "1"),
+            ("log.cleaner.dedupe.buffer.size", SET, "1000"),
+            ("transaction.partition.verification.enable", SET, "false"),
+        ):
+            yield f"'{name}' {key} {op} {value}", refused(
+                alter(peer, BROKER, name, (key, op, value), validateOnly=True)
+            )
+    for label, name in (
+        ("negative", "-1"),
+        ("with a sign", "+1"),
+        ("with a zero", "01"),
+        ("too large", "99999999999"),
+        ("space", " 1"),
+    ):
+        yield f"name {label}", alter(peer, BROKER, name, ("log.cleaner.threads", SET, "2"), validateOnly=True)
+    yield "replace with a read-only key", replace(
+        peer, BROKER, "1", ("log.dirs", "/x"), ("log.retention.ms", "5"), validateOnly=True
+    )
+    yield "replace for all", replace(
+        peer,
+        BROKER,
+        "",
+        ("log.retention.ms", "7000000"),
+        ("log.segment.bytes", "5000000"),
+        ("min.insync.replicas", "1"),
+    )
+    wait_for(lambda: len(describe(peer, 4, BROKER, "")["results"][0]["configs"]) == 3, "three values")
+    yield "then", describe(peer, 4, BROKER, "", includeSynonyms=True)
+    yield from changed(peer, BROKER, "1", ("log.retention.ms", SET, "8000000"))
+    yield from changed(
+        peer,
+        BROKER,
+        "",
+        ("log.flush.interval.messages", SET, "9"),
+        ("leader.replication.throttled.rate", SET, "5"),
+    )
+    yield "unknown", alter(peer, BROKER, "1", ("my.secret", SET, "x"))
+    yield "prefixed", alter(peer, BROKER, "1", ("listener.name.plaintext.max.connections", SET, "4999"))
+    yield from changed(peer, BROKER, "1", ("background.threads", SET, "11"))
+    topic = peer.create(peer.name("t"), retention_bytes=77)
+    yield "topic", describe(peer, 4, TOPIC, topic, includeSynonyms=True)
+    made = peer.must(
+        "CreateTopics",
+        7,
+        timeoutMs=15000,
+        topics=[
+            {
+                "name": peer.name("u"),
+                "numPartitions": 1,
+                "replicationFactor": 1,
+                "configs": [{"name": "segment.bytes", "value": "6000000"}],
+            }
+        ],
+    )
+    yield "a new topic", made
+    yield "the broker", describe(
+        peer,
+        4,
+        BROKER,
+        "1",
+        [
+            "log.retention.ms",
+            "log.retention.hours",
+            "log.segment.bytes",
+            "my.secret",
+            "listener.name.plaintext.max.connections",
+            "max.connections",
+            "log.flush.interval.messages",
+            "leader.replication.throttled.rate",
+        ],
+        includeSynonyms=True,
+        includeDocumentation=True,
+    )
+    yield "one emptied", replace(peer, BROKER, "1")
+    yield "all emptied", alter(
+        peer,
+        BROKER,
+        "",
+        ("log.retention.ms", DELETE, None),
+        ("log.segment.bytes", DELETE, None),
+        ("log.flush.interval.messages", DELETE, None),
+        ("leader.replication.throttled.rate", DELETE, None),
+    )
+    wait_for(lambda: len(describe(peer, 4, BROKER, "")["results"][0]["configs"]) == 1, "one value")
+    yield "at the end", describe(peer, 4, BROKER, "", includeSynonyms=True)
+
+
+@exchange(seconds=90, texts=True)
+def topic_lists(peer):
+    """Values of LIST keys, and texts of validation across keys."""
+    topic = peer.create(peer.name("t"))
+    for op in (SET, APPEND, SUBTRACT):
+        for key, value in (
+            ("cleanup.policy", ""),
+            ("cleanup.policy", ","),
+            ("cleanup.policy", "compact,compact"),
+            ("cleanup.policy", " compact , delete "),
+            ("cleanup.policy", "delete"),
+            ("cleanup.policy", "none"),
+            ("leader.replication.throttled.replicas", "*"),
+            ("leader.replication.throttled.replicas", "0:1,1:1"),
+            ("leader.replication.throttled.replicas", "x"),
+            ("leader.replication.throttled.replicas", "*,0:1"),
+            ("follower.replication.throttled.replicas", ""),
+        ):
+            yield f"{op} {key} '{value}'", alter(peer, TOPIC, topic, (key, op, value))
+            yield f"{op} {key} '{value}' then", describe(
+                peer, 4, TOPIC, topic, ["cleanup.policy", key], includeSynonyms=True
+            )
+        yield f"{op} back", replace(peer, TOPIC, topic)
+    for pairs in (
+        (("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5")),
+        (("remote.storage.enable", "true"),),
+        (("local.retention.ms", "999999999999"),),
+        (("local.retention.bytes", "5"), ("retention.bytes", "4")),
+        (("compression.gzip.level", "0"),),
+        (("compression.gzip.level", "-1"),),
+        (("compression.zstd.level", "99"),),
+        (("message.timestamp.type", "Never"),),
+        (("segment.bytes", "1"),),
+        (("max.message.bytes", "-1"),),
+        (("segment.ms", "0"),),
+        (("min.cleanable.dirty.ratio", "1.1"),),
+        (("preallocate", "yes"),),
+        (("internal.segment.bytes", "5"),),
+        (("errors.ext.x", "1"),),
+        (("retention.ms", "-2"),),
+        (("", "1"),),
+        (("retention.ms", " 5 "),),
+        (("retention.ms", "5.0"),),
+        (("retention.ms", "9223372036854775808"),),
+        (("message.format.version", "3.0"),),
+        (("unclean.leader.election.enable", "TRUE"),),
+    ):
+        yield f"{pairs}", replace(peer, TOPIC, topic, *pairs, validateOnly=True)
+        configs = [{"name": n, "value": value} for n, value in pairs]
+        made = peer.call(
+            "CreateTopics",
+            7,
+            timeoutMs=15000,
+            validateOnly=True,
+            topics=[{"name": peer.name("n"), "numPartitions": 1, "replicationFactor": 1, "configs": configs}],
+        )
+        yield f"{pairs} at creation", made
+
+
+@exchange(seconds=90, texts=True)
+def several_at_once(peer):
+    """A request with good and bad items: each has its own answer, in the order that was asked for."""
+    a, b = peer.create(peer.name("a")), peer.create(peer.name("b"))
+    one = lambda kind, name, key, value: {
+        "resourceType": kind,
+        "resourceName": name,
+        "configs": [{"name": key, "configOperation": SET, "value": value}],  # noqa: E731
+    }
+    changes = [
+        one(TOPIC, a, "retention.ms", "1"),
+        one(TOPIC, peer.name("none"), "retention.ms", "1"),
+        one(BROKER, "9", "x", "1"),
+        one(LOGGER, "1", "none", "INFO"),
+        one(GROUP, peer.name("g"), "no.such", "1"),
+        one(TOPIC, b, "retention.ms", "x"),
+        one(99, "x", "y", "z"),
+        one(METRICS, "", "x", "1"),
+        one(TOPIC, "", "retention.ms", "1"),
+        one(TOPIC, "a b", "x", "1"),
+        one(TOPIC, b, "retention.ms", "3"),
+        one(0, "", "x", "1"),
+    ]
+    yield "incremental", peer.call("IncrementalAlterConfigs", 1, resources=changes)
+    yield "incremental without the twins", peer.call(
+        "IncrementalAlterConfigs", 1, resources=changes[:5] + changes[6:]
+    )
+    # Without the twins: to those in AlterConfigs the reference gives no answer at all.
+    old = [
+        {**c, "configs": [{k: v for k, v in e.items() if k != "configOperation"} for e in c["configs"]]}
+        for c in changes
+    ]
+    yield "legacy", peer.call("AlterConfigs", 2, resources=old[:5] + old[6:])
+    bad = {**changes[0], "configs": [{"name": "retention.ms", "configOperation": 9, "value": "1"}]}
+    yield "one unknown operation", peer.call(
+        "IncrementalAlterConfigs", 1, resources=[bad, changes[-2], changes[3]]
+    )
+    for v in versions("DescribeConfigs"):
+        asked = [
+            {"resourceType": k, "resourceName": n, "configurationKeys": ["retention.ms"]}
+            for k, n in ((TOPIC, a), (TOPIC, "a b"), (BROKER, "9"), (TOPIC, b), (TOPIC, a), (GROUP, ""))
+        ]
+        yield f"v{v} described", peer.call("DescribeConfigs", v, resources=asked)
+        asked.append({"resourceType": 7, "resourceName": "x", "configurationKeys": None})
+        yield f"v{v} with an unknown type", peer.call("DescribeConfigs", v, resources=asked)
+
+
+@exchange(seconds=90, texts=True)
+def odd_topic_requests(peer):
+    a, b = peer.create(peer.name("a"), 2), peer.create(peer.name("b"))
+    ids = {n: peer.topic_id(n) for n in (a, b)}
+    by_id = lambda *i: [{"name": None, "topicId": x} for x in i]  # noqa: E731
+    for v in versions("Metadata"):
+        if v < 12:
+            continue
+        for label, topics in (
+            ("ids", by_id(ids[a], ids[b], ids[a])),
+            ("id and nothing", by_id(ids[a], ZERO)),
+            ("id and a name", by_id(ids[a]) + [{"name": b, "topicId": ZERO}]),
+            ("name and nothing", [{"name": a}, {"name": None}]),
+        ):
+            yield f"metadata v{v} {label}", peer.call(
+                "Metadata",
+                v,
+                topics=topics,
+                allowAutoTopicCreation=False,
+                includeTopicAuthorizedOperations=True,
+            )
+    for label, topics in (
+        ("name twice", [{"name": a}, {"name": a}]),
+        ("id twice", by_id(ids[a], ids[a])),
+        ("name and its id", [{"name": a}] + by_id(ids[a])),
+        ("bad name", [{"name": "a b"}]),
+        ("empty name", [{"name": ""}]),
+        ("internal", [{"name": "__cluster_metadata"}]),
+    ):
+        yield f"delete {label}", peer.call("DeleteTopics", 6, topics=topics, timeoutMs=15000)
+    new = lambda name, **f: {"name": name, "numPartitions": 1, "replicationFactor": 1, **f}  # noqa: E731
+    assign = lambda *rows: [{"partitionIndex": i, "brokerIds": list(r)} for i, r in rows]  # noqa: E731
+    given = {"numPartitions": -1, "replicationFactor": -1}
+    for v in (2, 5, 7):
+        for label, topics in (
+            ("too many partitions", [new(peer.name("many"), numPartitions=10001)]),
+            ("unequal", [new(peer.name("x"), assignments=assign((0, [1]), (1, [])), **given)]),
+            ("same partition twice", [new(peer.name("x"), assignments=assign((0, [1]), (0, [1])), **given)]),
+            ("from one", [new(peer.name("x"), assignments=assign((1, [1])), **given)]),
+            ("negative partition", [new(peer.name("x"), assignments=assign((-1, [1])), **given)]),
+            ("metadata's name", [new("__cluster_metadata")]),
+            (
+                "two configs",
+                [
+                    new(
+                        peer.name("x"),
+                        configs=[{"name": "no.such", "value": "1"}, {"name": "retention.ms", "value": "x"}],
+                    )
+                ],
+            ),
+            (
+                "two nulls",
+                [new(peer.name("x"), configs=[{"name": "a", "value": None}, {"name": "b", "value": None}])],
+            ),
+        ):
+            yield f"create v{v} {label}", peer.call(
+                "CreateTopics", v, topics=topics, timeoutMs=15000, validateOnly=True
+            )
+    for label, topic in (
+        ("too many", {"name": a, "count": 100002, "assignments": None}),
+        ("empty name", {"name": "", "count": 2}),
+        ("metadata", {"name": "__cluster_metadata", "count": 2}),
+        ("bad name", {"name": "a b", "count": 2}),
+    ):
+        yield f"partitions {label}", peer.call(
+            "CreatePartitions", 3, topics=[topic], timeoutMs=15000, validateOnly=True
+        )
+    for v in versions("OffsetForLeaderEpoch"):
+        asked = {"partition": 0, "currentLeaderEpoch": -1, "leaderEpoch": 0}
+        two = [
+            {"topic": b, "partitions": [asked, {**asked, "partition": 7}]},
+            {"topic": peer.name("none"), "partitions": [asked]},
+        ]
+        yield f"epochs v{v}", peer.call(
+            "OffsetForLeaderEpoch", v, topics=two, **({"replicaId": -2} if v >= 3 else {})
+        )
+    wait_for(
+        lambda: peer.must("InitProducerId", 4, transactionalId=None, transactionTimeoutMs=1)["errorCode"]
+        == 0,
+        "an id",
+    )
+    for v in versions("InitProducerId"):
+        more = {"producerId": 5, "producerEpoch": 1} if v >= 3 else {}
+        half = {"producerId": 5, "producerEpoch": -1} if v >= 3 else {}
+        for label, fields in (
+            ("no name", {}),
+            ("empty name", {"transactionalId": ""}),
+            ("no timeout", {"transactionTimeoutMs": 0}),
+            ("resumed", more),
+            ("half", half),
+        ):
+            fields = {"transactionalId": None, "transactionTimeoutMs": 60000, **fields}
+            yield f"producer id v{v} {label}", peer.call("InitProducerId", v, **fields)
+
+
+if __name__ == "__main__":
+    main()
