@@ -1,5 +1,5 @@
-"""The rest of administration, texts included: configurations of groups, client metrics, loggers and brokers; lists of configuration
-values; limits and odd requests of the topic APIs."""
+"""The rest of administration, texts included: configurations of groups, client metrics, loggers and brokers;
+lists of configuration values; limits and odd requests of the topic APIs."""
 
 from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
 from exchange import ZERO, exchange
@@ -38,8 +38,8 @@ def replace(peer, kind, name, *pairs, v=2, **fields):
 
 
 def refused(answer):
-    """The same error, but for words that are Scala's or Java's: 'requirement failed', exceptions within exceptions, what a
-    parser ran into."""
+    """The same error, but for words that are Scala's or Java's: 'requirement failed', exceptions within
+    exceptions, what a parser ran into."""
     for response in answer["responses"]:
         text = (response["errorMessage"] or "").removeprefix("requirement failed: ")
         for end in ("Invalid dynamic configuration", "Error parsing configuration property"):
