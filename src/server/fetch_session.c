@@ -24,19 +24,21 @@ struct fetch_sessions {
     pthread_mutex_t lock;
     struct hashmap by_id;
     struct fetch_session *oldest, *newest;
+    int64_t items_n, items_max; /* of all sessions */
     int slots;
     int64_t eviction_ms;
     uint64_t seed;
     struct random random;
 };
 
-struct fetch_sessions *fetch_sessions_create(int slots, int64_t eviction_ms, uint64_t seed) {
+struct fetch_sessions *fetch_sessions_create(int slots, int64_t items, int64_t eviction_ms, uint64_t seed) {
     struct fetch_sessions *s = xcalloc(1, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     hashmap_init(&s->by_id, seed);
     random_seed(&s->random, seed);
     s->seed = seed;
     s->slots = slots;
+    s->items_max = items;
     s->eviction_ms = eviction_ms;
     return s;
 }
@@ -76,7 +78,7 @@ static void list_remove(struct fetch_session *s, struct fetch_item *i) {
 }
 
 /* A copy that the session owns, with topic and key in the same memory. */
-static void session_add(struct fetch_session *s, const struct fetch_item *from) {
+static void session_add(struct fetch_sessions *c, struct fetch_session *s, const struct fetch_item *from) {
     char key[KEY_MAX];
     uint32_t n = make_key(key, s->uses_ids, from->topic, &from->topic_id, from->partition);
     size_t name = from->topic.len > 0 ? (size_t)from->topic.len : 0;
@@ -92,12 +94,16 @@ static void session_add(struct fetch_session *s, const struct fetch_item *from) 
     if (before) {
         list_remove(s, before);
         free(before);
-    } else s->items_n++;
+    } else {
+        s->items_n++;
+        c->items_n++;
+    }
     list_append(&s->first, &s->last, i);
 }
 
-static void session_unref(struct fetch_session *s) {
+static void session_unref(struct fetch_sessions *c, struct fetch_session *s) {
     if (atomic_fetch_sub(&s->refs, 1) > 1) return;
+    c->items_n -= s->items_n;
     for (struct fetch_item *i = s->first, *next; i; i = next) {
         next = i->next;
         free(i);
@@ -128,7 +134,7 @@ static void used_append(struct fetch_sessions *c, struct fetch_session *s, int64
 static void cache_remove(struct fetch_sessions *c, struct fetch_session *s) {
     if (!hashmap_del(&c->by_id, &s->id, sizeof s->id)) return;
     used_remove(c, s);
-    session_unref(s);
+    session_unref(c, s);
 }
 
 static struct fetch_session *cache_get(const struct fetch_sessions *c, int32_t id) {
@@ -182,7 +188,7 @@ static int read_items(const struct fetch_request *in, struct arena *a, struct fe
     return 0;
 }
 
-static void forget_items(struct fetch_session *s, const struct fetch_request *in) {
+static void forget_items(struct fetch_sessions *c, struct fetch_session *s, const struct fetch_request *in) {
     char key[KEY_MAX];
     for (int32_t t = 0; t < in->forgotten_topics_data_n; t++) {
         const struct fetch_request_forgotten_topic *topic = &in->forgotten_topics_data[t];
@@ -192,13 +198,14 @@ static void forget_items(struct fetch_session *s, const struct fetch_request *in
             if (!i) continue;
             list_remove(s, i);
             s->items_n--;
+            c->items_n--;
             free(i);
         }
     }
 }
 
-/* An incremental request's changes: partitions that are new or are asked differently. */
-static void update_items(struct fetch_session *s, const struct fetch_request *in) {
+/* An incremental request's changes: partitions that are new or are asked differently. False: there are too many. */
+static bool update_items(struct fetch_sessions *c, struct fetch_session *s, const struct fetch_request *in) {
     char key[KEY_MAX];
     for (int32_t t = 0; t < in->topics_n; t++) {
         const struct fetch_request_fetch_topic *topic = &in->topics[t];
@@ -213,10 +220,12 @@ static void update_items(struct fetch_session *s, const struct fetch_request *in
             struct fetch_item fresh = {.topic = topic->topic, .topic_id = topic->topic_id, .partition = asked->partition,
                                        .high_watermark = -1, .log_start = -1};
             set_item(&fresh, asked);
-            session_add(s, &fresh);
+            if (c->items_n >= c->items_max) return false;
+            session_add(c, s, &fresh);
         }
     }
-    forget_items(s, in);
+    forget_items(c, s, in);
+    return true;
 }
 
 /* With the lock held. 0 or the error to answer. */
@@ -226,7 +235,10 @@ static int16_t resume(struct fetch_sessions *cache, const struct fetch_request *
     if (!s) return KERR_FETCH_SESSION_ID_NOT_FOUND;
     if (s->epoch != in->session_epoch || s->busy) return KERR_INVALID_FETCH_SESSION_EPOCH;
     if (s->uses_ids != (version >= FIRST_VERSION_WITH_IDS)) return KERR_FETCH_SESSION_TOPIC_ID_ERROR;
-    update_items(s, in);
+    if (!update_items(cache, s, in)) {
+        cache_remove(cache, s);
+        return KERR_FETCH_SESSION_ID_NOT_FOUND;
+    }
     if (!s->items_n) {
         cache_remove(cache, s);
         return 0;
@@ -264,7 +276,7 @@ int fetch_context_begin(struct fetch_sessions *cache, const struct fetch_request
 
 int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c, bool uses_ids, int64_t now_ms) {
     pthread_mutex_lock(&cache->lock);
-    if (!make_room(cache, now_ms, c->items_n)) {
+    if (cache->items_n + c->items_n > cache->items_max || !make_room(cache, now_ms, c->items_n)) {
         pthread_mutex_unlock(&cache->lock);
         return 0;
     }
@@ -277,7 +289,7 @@ int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c
     s->epoch = next_epoch(INITIAL_EPOCH);
     do s->id = (int32_t)(1 + random_below(&cache->random, INT32_MAX - 1));
     while (cache_get(cache, s->id));
-    for (struct fetch_item *i = c->first; i; i = i->next) session_add(s, i);
+    for (struct fetch_item *i = c->first; i; i = i->next) session_add(cache, s, i);
     hashmap_put(&cache->by_id, &s->id, sizeof s->id, s);
     used_append(cache, s, now_ms);
     int32_t id = s->id;
@@ -301,7 +313,7 @@ void fetch_context_end(struct fetch_sessions *cache, struct fetch_context *c) {
     if (!c->session) return;
     pthread_mutex_lock(&cache->lock);
     c->session->busy = false;
-    session_unref(c->session);
+    session_unref(cache, c->session);
     pthread_mutex_unlock(&cache->lock);
     c->session = NULL;
 }

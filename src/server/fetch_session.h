@@ -3,6 +3,7 @@
  *
  * The cache is the node's and has a lock; a session is counted, and one request at a time uses it: a second one that comes while
  * the first still waits (a client that gave up and connected anew) gets INVALID_FETCH_SESSION_EPOCH and begins a new session.
+ * All sessions together have at most `items` partitions: a new one beyond is none, one that grows beyond ends.
  * At most max.incremental.fetch.session.cache.slots sessions; beyond them the oldest that nobody has used for
  * min.incremental.fetch.session.eviction.ms makes room, or there is no session for the new one. */
 #ifndef OTTLA_SERVER_FETCH_SESSION_H
@@ -41,7 +42,7 @@ struct fetch_session {
 };
 
 struct fetch_sessions;
-struct fetch_sessions *fetch_sessions_create(int slots, int64_t eviction_ms, uint64_t seed);
+struct fetch_sessions *fetch_sessions_create(int slots, int64_t items, int64_t eviction_ms, uint64_t seed);
 void fetch_sessions_destroy(struct fetch_sessions *s);
 
 /* What a request means. error: answer with just that. session NULL: everything is in the list `first` (arena's). */

@@ -46,7 +46,7 @@
 #include "storage/log.h"
 #include "storage/logdir.h"
 
-enum { WORKERS = 8 };
+enum { WORKERS = 8, SESSION_ITEMS = 1 << 20, SESSION_EVICTION_MS = 120000 };
 
 /* ---- publishing ----------------------------------------------------------------------------------------------------- */
 
@@ -367,7 +367,8 @@ static void make_parts(struct node *n) {
     n->connections_max_idle_ms = config_int(c, CFG_CONNECTIONS_MAX_IDLE_MS);
     n->queued_max_bytes = config_int(c, CFG_QUEUED_MAX_REQUEST_BYTES);
     n->workers = workers_create(WORKERS);
-    n->fetch_sessions = fetch_sessions_create((int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS), 120000, n->seed);
+    int slots = (int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
+    n->fetch_sessions = fetch_sessions_create(slots, SESSION_ITEMS, SESSION_EVICTION_MS, n->seed);
     n->control = control_create(n);
     n->producer_ids = producer_ids_create();
     n->nets_n = loops_wanted(c);

@@ -12,7 +12,7 @@
 #include "base/kerr.h"
 #include "server/fetch_session.h"
 
-enum { VERSION = 12, EVICTION_MS = 1000 };
+enum { VERSION = 12, ITEMS = 10, EVICTION_MS = 1000 };
 
 struct fixture {
     struct fetch_sessions *sessions;
@@ -26,7 +26,7 @@ struct fixture {
 
 static void setup(struct fixture *f, int slots) {
     memset(f, 0, sizeof *f);
-    f->sessions = fetch_sessions_create(slots, EVICTION_MS, 7);
+    f->sessions = fetch_sessions_create(slots, ITEMS, EVICTION_MS, 7);
     arena_init(&f->arena, 1 << 20);
 }
 
@@ -155,6 +155,26 @@ static void the_cache_is_bounded(void **state) {
     teardown(&f);
 }
 
+static void the_partitions_of_all_sessions_are_bounded(void **state) {
+    struct fixture f;
+    setup(&f, 10);
+    int32_t a = make(&f, 4, 0), b = make(&f, 4, 0);
+    assert_true(a && b);
+    assert_int_equal(make(&f, 4, 0), 0);
+    ask(&f, a, 1, 8, 0);
+    assert_int_equal(begin(&f, 1).error, KERR_FETCH_SESSION_ID_NOT_FOUND);
+    assert_int_equal(fetch_sessions_count(f.sessions), 1);
+    assert_int_not_equal(make(&f, 6, 2), 0); /* what the ended one had is free again */
+    ask(&f, b, 1, 0, 0);
+    forget(&f, 0);
+    struct fetch_context c = begin(&f, 3);
+    assert_int_equal(c.items_n, 3);
+    fetch_context_end(f.sessions, &c);
+    assert_int_not_equal(make(&f, 1, 4), 0);
+    assert_int_equal(make(&f, 1, 5), 0);
+    teardown(&f);
+}
+
 static void forgetting_all_ends_the_session(void **state) {
     struct fixture f;
     setup(&f, 10);
@@ -173,6 +193,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_changes_and_forgets), cmocka_unit_test(only_what_is_new_is_answered),
         cmocka_unit_test(wrong_epochs_and_ids),      cmocka_unit_test(the_cache_is_bounded),
+        cmocka_unit_test(the_partitions_of_all_sessions_are_bounded),
         cmocka_unit_test(forgetting_all_ends_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
