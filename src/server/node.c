@@ -274,7 +274,10 @@ static int open_metadata(struct node *n, const struct config_node *c, struct str
     o.retention_ms = config_int(n->config, CFG_METADATA_MAX_RETENTION_MS);
     char *why = NULL;
     int err = control_open(n->control, &o, &why);
-    if (!err) dynamic_config_load(n, n->image);
+    if (!err) {
+        n->kraft_version = kraft_version(n->control->kraft);
+        dynamic_config_load(n, n->image);
+    }
     if (err) strbuf_addf(error, "the metadata log cannot be opened: %s", why ? why : oerr_text(err));
     free(why);
     return err;

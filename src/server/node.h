@@ -46,6 +46,7 @@ struct node {
     int logdirs_n;
     struct uuid *directory_ids; /* one a logdir */
     struct uuid metadata_directory_id;
+    int16_t kraft_version;
     struct log_config *default_settings; /* of logs before their topic is known */
     struct net **nets;
     int nets_n;

@@ -2,8 +2,9 @@
 lists of configuration values; limits and odd requests of the topic APIs."""
 
 from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
-from exchange import ZERO, exchange
-from lib.case import main, wait_for
+from exchange import ZERO, Peer, differences, exchange
+from lib.broker import Broker
+from lib.case import case, check, main, wait_for
 from lib.wire import versions
 
 
@@ -494,6 +495,40 @@ def odd_topic_requests(peer):
         ):
             fields = {"transactionalId": None, "transactionTimeoutMs": 60000, **fields}
             yield f"producer id v{v} {label}", peer.call("InitProducerId", v, **fields)
+
+
+def of_dynamic_quorum(kind):
+    """What a node that was formatted with --standalone says of itself."""
+    with Broker(kind) as broker:
+        with open(broker.properties, encoding="utf-8") as f:
+            lines = [s for s in f if not s.startswith("controller.quorum.voters")]
+        with open(broker.properties, "w", encoding="utf-8") as f:
+            f.writelines(
+                lines + [f"controller.quorum.bootstrap.servers=127.0.0.1:{broker.controller_port}\n"]
+            )
+        broker.format(None, "--standalone")
+        broker.start()
+        peer = Peer(kind, broker.bootstrap, "dynamic")
+        about = peer.must("ApiVersions", 4, clientSoftwareName="compat", clientSoftwareVersion="1")
+        quorum = peer.must(
+            "DescribeQuorum",
+            2,
+            topics=[{"topicName": "__cluster_metadata", "partitions": [{"partitionIndex": 0}]}],
+        )
+        peer.close()
+        quorum["nodes"] = [{**n, "listeners": len(n["listeners"])} for n in quorum["nodes"]]
+        for partition in quorum["topics"][0]["partitions"]:
+            partition["highWatermark"] = partition["leaderEpoch"] = None
+            for voter in partition["currentVoters"]:
+                voter["logEndOffset"] = None
+        features = {k: about[k] for k in ("supportedFeatures", "finalizedFeatures")}
+        return peer.normal({"features": features, "quorum": quorum})
+
+
+@case(seconds=90, needs=("java",))
+def dynamic_quorum():
+    lines = list(differences(of_dynamic_quorum("kafka"), of_dynamic_quorum("ottla")))
+    check(not lines, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -224,6 +224,7 @@ def describe_log_dirs(peer):
             ("unknown", [{"topic": peer.name("none"), "partitions": [0]}]),
             ("nothing", []),
             ("unknown partition", [{"topic": topic, "partitions": [9]}]),
+            ("twice", [{"topic": topic, "partitions": [1, 0, 1]}, {"topic": topic, "partitions": [0]}]),
         ):
             answer = peer.call("DescribeLogDirs", v, topics=topics)
             for result in answer["results"]:

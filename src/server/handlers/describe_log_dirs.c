@@ -1,5 +1,6 @@
-/* DescribeLogDirs: each log directory with its partitions and their sizes, and the disk's. KafkaApis.handleDescribeLogDirsRequest,
- * ReplicaManager.describeLogDirs. A log that nobody has used since the start is opened to know its size, so it runs on a worker. */
+/* DescribeLogDirs: each log directory with its partitions and their sizes, and the disk's.
+ * KafkaApis.handleDescribeLogDirsRequest, ReplicaManager.describeLogDirs. A log that nobody has used since
+ * the start is opened to know its size, so it runs on a worker. */
 #include "server/handlers/handlers.h"
 
 #include <stdlib.h>
@@ -25,28 +26,44 @@ struct describe {
     size_t n;
 };
 
-static bool asked_for(const struct describe_log_dirs_request *in, const struct replica *p) {
-    if (in->topics_n < 0) return true;
-    for (int32_t t = 0; t < in->topics_n; t++) {
-        if (!kstr_equal(in->topics[t].topic, (struct kstr){p->topic->name, p->topic->name_len})) continue;
-        for (int32_t i = 0; i < in->topics[t].partitions_n; i++)
-            if (in->topics[t].partitions[i] == p->index) return true;
+static int by_place(const void *x, const void *y) {
+    const struct replica *a = *(struct replica *const *)x, *b = *(struct replica *const *)y;
+    if (a->topic != b->topic) return a->topic < b->topic ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static size_t named_count(const struct describe_log_dirs_request *in) {
+    size_t n = 0;
+    for (int32_t t = 0; t < in->topics_n; t++) n += (size_t)in->topics[t].partitions_n;
+    return n;
+}
+
+/* Those that are named, once each. */
+static void take_named(struct describe *d) {
+    struct replicas *all = d->request->node->replicas;
+    size_t found = 0;
+    d->replicas = xcalloc(named_count(d->in), sizeof(struct replica *));
+    for (int32_t t = 0; t < d->in->topics_n; t++) {
+        const struct describe_log_dirs_request_describable_log_dir_topic *asked = &d->in->topics[t];
+        for (int32_t i = 0; i < asked->partitions_n; i++) {
+            struct replica *p =
+                replicas_get(all, asked->topic.s, (size_t)asked->topic.len, asked->partitions[i]);
+            if (p) d->replicas[found++] = p;
+        }
     }
-    return false;
+    if (found) qsort(d->replicas, found, sizeof(struct replica *), by_place);
+    for (size_t i = 0; i < found; i++)
+        if (d->n && d->replicas[d->n - 1] == d->replicas[i])
+            replica_unref(d->replicas[i]);
+        else
+            d->replicas[d->n++] = d->replicas[i];
 }
 
-/* Keeps those that were asked for. */
-static void choose(struct describe *d) {
-    size_t all_n;
-    d->replicas = replicas_all(d->request->node->replicas, &all_n);
-    for (size_t i = 0; i < all_n; i++)
-        if (asked_for(d->in, d->replicas[i])) d->replicas[d->n++] = d->replicas[i];
-        else replica_unref(d->replicas[i]);
-}
-
-static void fill_partitions(struct describe *d, const struct logdir *dir, struct describe_log_dirs_response_describe_log_dirs_result *o) {
+static void fill_partitions(struct describe *d, const struct logdir *dir,
+                            struct describe_log_dirs_response_describe_log_dirs_result *o) {
     const struct replica_topic *last = NULL;
-    struct describe_log_dirs_response_describe_log_dirs_partition *partitions = request_array(d->request, d->n, sizeof *partitions);
+    struct describe_log_dirs_response_describe_log_dirs_partition *partitions =
+        request_array(d->request, d->n, sizeof *partitions);
     o->topics = request_array(d->request, d->n, sizeof *o->topics);
     if (!partitions || !o->topics) return;
     for (size_t i = 0; i < d->n; i++) {
@@ -62,7 +79,8 @@ static void fill_partitions(struct describe *d, const struct logdir *dir, struct
         log_lock(p->log);
         int64_t size = replica_open(p, clock_wall_ms()) ? 0 : log_size(p->log);
         log_unlock(p->log);
-        *partitions++ = (struct describe_log_dirs_response_describe_log_dirs_partition){.partition_index = p->index, .partition_size = size};
+        *partitions++ = (struct describe_log_dirs_response_describe_log_dirs_partition){
+            .partition_index = p->index, .partition_size = size};
         o->topics[o->topics_n - 1].partitions_n++;
     }
 }
@@ -70,14 +88,18 @@ static void fill_partitions(struct describe *d, const struct logdir *dir, struct
 static void work(struct job *j) { /* a worker */
     struct describe *d = (struct describe *)j;
     struct node *n = d->request->node;
-    choose(d);
+    if (d->in->topics_n < 0)
+        d->replicas = replicas_all(n->replicas, &d->n);
+    else
+        take_named(d);
     d->out.results = request_array(d->request, (size_t)n->logdirs_n, sizeof *d->out.results);
     for (int i = 0; d->out.results && i < n->logdirs_n; i++) {
         struct describe_log_dirs_response_describe_log_dirs_result *o = &d->out.results[d->out.results_n++];
         const char *path = logdir_path(n->logdirs[i]);
         char *absolute = realpath(path, NULL);
         describe_log_dirs_response_describe_log_dirs_result_init(o);
-        const char *copy = arena_strndup(&d->request->arena, absolute ? absolute : path, strlen(absolute ? absolute : path));
+        const char *copy =
+            arena_strndup(&d->request->arena, absolute ? absolute : path, strlen(absolute ? absolute : path));
         o->log_dir = copy ? kstr_of(copy) : KSTR("");
         free(absolute);
         if (logdir_is_offline(n->logdirs[i])) {
