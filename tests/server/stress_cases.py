@@ -1,6 +1,10 @@
-"""Many clients at once that create, produce to, read and delete the same few topics, and leave in the middle of what they asked for.
-Three network loops, an answer after fdatasync on some of the topics. Most useful on a build that watches itself:
-OTTLA=build-thread/ottla TSAN_OPTIONS=halt_on_error=1 tests/run server/stress (or build-address). STRESS_SECONDS: how long (8)."""
+"""Many clients at once that create, produce to, read and delete the same few topics, and leave in the
+middle of what they asked for.
+Three network loops, an answer after fdatasync on some of the topics. Most useful on a build that watches
+itself: OTTLA=build-thread/ottla TSAN_OPTIONS=halt_on_error=1 tests/run server/stress (or build-address).
+STRESS_SECONDS: how long (8).
+"""
+
 import os
 import random
 import socket
@@ -15,7 +19,15 @@ from lib.records import batch
 
 TOPICS = [f"stress-{i}" for i in range(5)]
 RECORDS = batch([b"value %d" % i for i in range(10)], now=1_700_000_000_000)
-ALLOWED = {0, 1, 3, 36, 37, 100, 56}  # none, out of range, unknown topic, exists, partitions, unknown id, storage
+ALLOWED = {
+    0,
+    1,
+    3,
+    36,
+    37,
+    100,
+    56,
+}  # none, out of range, unknown topic, exists, partitions, unknown id, storage
 
 
 def partitions_of(answer):
@@ -24,13 +36,25 @@ def partitions_of(answer):
 
 
 class Client(threading.Thread):
-    """One connection after another; each sends some requests ahead and reads the answers, or goes away before."""
+    """One connection after another; each sends some requests ahead and reads the answers, or goes
+    away before."""
 
     def __init__(self, broker, seed, until):
         super().__init__(daemon=True)
         with wire.Connection(broker.bootstrap) as c:
-            self.served = {api["apiKey"] for api in c.call("ApiVersions", 3, clientSoftwareName="stress", clientSoftwareVersion="1")["apiKeys"]}
-        self.broker, self.random, self.until, self.error, self.answers = broker, random.Random(seed), until, None, 0
+            self.served = {
+                api["apiKey"]
+                for api in c.call("ApiVersions", 3, clientSoftwareName="stress", clientSoftwareVersion="1")[
+                    "apiKeys"
+                ]
+            }
+        self.broker, self.random, self.until, self.error, self.answers = (
+            broker,
+            random.Random(seed),
+            until,
+            None,
+            0,
+        )
 
     def run(self):
         try:
@@ -42,6 +66,8 @@ class Client(threading.Thread):
     def one_connection(self):
         with wire.Connection(self.broker.bootstrap, seconds=20) as c:
             for _ in range(self.random.randrange(1, 12)):
+                if time.monotonic() > self.until:
+                    return
                 for _ in range(self.random.choice((1, 1, 2, 8, 40))):
                     self.ask(c)
                 leave = self.random.random()
@@ -64,33 +90,83 @@ class Client(threading.Thread):
                 check(p["errorCode"] in ALLOWED, f"{name}: error {p['errorCode']}")
 
     def ask(self, c):
-        self.random.choices((self.produce, self.fetch, self.create, self.delete, self.other), (50, 20, 5, 2, 5))[0](c)
+        self.random.choices(
+            (self.produce, self.fetch, self.create, self.delete, self.other), (50, 20, 5, 2, 5)
+        )[0](c)
 
     def some_topics(self):
         return self.random.sample(TOPICS, self.random.randrange(1, len(TOPICS)))
 
     def produce(self, c):
-        c.send("Produce", 9, acks=self.random.choice((1, -1)), timeoutMs=3000, topicData=[
-            {"name": name, "partitionData": [{"index": i, "records": RECORDS} for i in range(self.random.randrange(1, 3))]}
-            for name in self.some_topics()])
+        c.send(
+            "Produce",
+            9,
+            acks=self.random.choice((1, -1)),
+            timeoutMs=3000,
+            topicData=[
+                {
+                    "name": name,
+                    "partitionData": [
+                        {"index": i, "records": RECORDS} for i in range(self.random.randrange(1, 3))
+                    ],
+                }
+                for name in self.some_topics()
+            ],
+        )
 
     def fetch(self, c):
-        c.send("Fetch", 12, maxWaitMs=self.random.choice((0, 5, 50)), minBytes=self.random.choice((1, 1 << 20)), maxBytes=1 << 20,
-               sessionId=0, sessionEpoch=self.random.choice((0, -1)), isolationLevel=self.random.randrange(2), topics=[
-                   {"topic": name, "partitions": [{"partition": i, "fetchOffset": self.random.randrange(30), "partitionMaxBytes": 1 << 16}
-                                                  for i in range(2)]} for name in self.some_topics()])
+        c.send(
+            "Fetch",
+            12,
+            maxWaitMs=self.random.choice((0, 5, 50)),
+            minBytes=self.random.choice((1, 1 << 20)),
+            maxBytes=1 << 20,
+            sessionId=0,
+            sessionEpoch=self.random.choice((0, -1)),
+            isolationLevel=self.random.randrange(2),
+            topics=[
+                {
+                    "topic": name,
+                    "partitions": [
+                        {
+                            "partition": i,
+                            "fetchOffset": self.random.randrange(30),
+                            "partitionMaxBytes": 1 << 16,
+                        }
+                        for i in range(2)
+                    ],
+                }
+                for name in self.some_topics()
+            ],
+        )
 
     def create(self, c):
         name = self.random.choice(TOPICS)
         flush = [{"name": "flush.messages", "value": "1"}] if int(name[-1]) % 2 else []
-        c.send("CreateTopics", 7, timeoutMs=3000, topics=[{"name": name, "numPartitions": 2, "replicationFactor": 1, "configs": flush}])
+        c.send(
+            "CreateTopics",
+            7,
+            timeoutMs=3000,
+            topics=[{"name": name, "numPartitions": 2, "replicationFactor": 1, "configs": flush}],
+        )
 
     def delete(self, c):
         if self.random.random() < 0.5:
             c.send("DeleteTopics", 3, topicNames=[self.random.choice(TOPICS)], timeoutMs=3000)
         else:
-            c.send("CreatePartitions", 3, timeoutMs=3000, validateOnly=False,
-                   topics=[{"name": self.random.choice(TOPICS), "count": self.random.randrange(3, 6), "assignments": None}])
+            c.send(
+                "CreatePartitions",
+                3,
+                timeoutMs=3000,
+                validateOnly=False,
+                topics=[
+                    {
+                        "name": self.random.choice(TOPICS),
+                        "count": self.random.randrange(3, 6),
+                        "assignments": None,
+                    }
+                ],
+            )
 
     def other(self, c):
         name = self.random.choice(TOPICS)
@@ -98,19 +174,45 @@ class Client(threading.Thread):
         if which == 0:
             c.send("Metadata", 9, topics=[{"name": name}])
         elif which == 1:
-            c.send("ListOffsets", 7, replicaId=-1, topics=[{"name": name, "partitions": [{"partitionIndex": 0, "timestamp": -1}]}])
+            c.send(
+                "ListOffsets",
+                7,
+                replicaId=-1,
+                topics=[{"name": name, "partitions": [{"partitionIndex": 0, "timestamp": -1}]}],
+            )
         elif which == 2:
             c.send("DescribeLogDirs", 1, topics=None)
         elif which == 3 and wire.APIS["IncrementalAlterConfigs"].key in self.served:
-            c.send("IncrementalAlterConfigs", 1, resources=[{"resourceType": 2, "resourceName": name, "configs": [
-                {"name": "flush.messages", "configOperation": 0, "value": str(self.random.choice((1, 2, 10000)))}]}])
+            c.send(
+                "IncrementalAlterConfigs",
+                1,
+                resources=[
+                    {
+                        "resourceType": 2,
+                        "resourceName": name,
+                        "configs": [
+                            {
+                                "name": "flush.messages",
+                                "configOperation": 0,
+                                "value": str(self.random.choice((1, 2, 10000))),
+                            }
+                        ],
+                    }
+                ],
+            )
         else:
-            c.send("DeleteRecords", 2, timeoutMs=3000, topics=[{"name": name, "partitions": [{"partitionIndex": 0, "offset": -1}]}])
+            c.send(
+                "DeleteRecords",
+                2,
+                timeoutMs=3000,
+                topics=[{"name": name, "partitions": [{"partitionIndex": 0, "offset": -1}]}],
+            )
 
 
 @case(seconds=90, needs=())
 def clients_that_come_and_go():
-    """The broker answers all who stay, in order and without surprising errors, and stops cleanly in the middle of it."""
+    """The broker answers all who stay, in order and without surprising errors, and stops cleanly in the
+    middle of it."""
     seconds = float(os.environ.get("STRESS_SECONDS", "8"))
     with Broker("ottla", extra={"num.network.threads": "3"}).start() as broker:
         until = time.monotonic() + seconds
@@ -119,7 +221,10 @@ def clients_that_come_and_go():
             c.start()
         for c in clients:
             c.join(seconds + 40)
-        check(broker.alive(), lambda: f"the broker died with status {broker.process.returncode}\n{broker.log_tail(400)}")
+        check(
+            broker.alive(),
+            lambda: f"the broker died with status {broker.process.returncode}\n{broker.log_tail(400)}",
+        )
         for c in clients:
             if c.error:
                 raise Failure(f"a client: {c.error!r}") from c.error
