@@ -5,6 +5,7 @@ from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, S
 from exchange import ZERO, Peer, differences, exchange
 from lib.broker import Broker
 from lib.case import case, check, main, wait_for
+from lib.records import batch
 from lib.wire import versions
 
 
@@ -495,6 +496,83 @@ def odd_topic_requests(peer):
         ):
             fields = {"transactionalId": None, "transactionTimeoutMs": 60000, **fields}
             yield f"producer id v{v} {label}", peer.call("InitProducerId", v, **fields)
+
+
+@exchange(seconds=60, alone=True)
+def dynamic_values_act(peer):
+    """A dynamic value is not only shown."""
+    topic, own = peer.create(peer.name("t")), peer.create(peer.name("own"), max_message_bytes=5000)
+    record = batch([b"x" * 2000], now=1_700_000_000_000)
+
+    def until(name, error):
+        wait_for(
+            lambda: peer.produce(name, record)["responses"][0]["partitionResponses"][0]["errorCode"] == error,
+            f"{peer.kind}: error {error} of {name}",
+            10,
+        )
+        return peer.produce(name, record)["responses"][0]["partitionResponses"][0]["errorCode"]
+
+    yield "before", {"errorCode": until(topic, 0)}
+    yield "smaller for all", alter(peer, BROKER, "", ("message.max.bytes", SET, "1000"))
+    yield "then", {"errorCode": until(topic, 10)}
+    yield "a topic's own value", {"errorCode": until(own, 0)}
+    later = peer.create(peer.name("later"))
+    yield "a new topic", {"errorCode": until(later, 10)}
+    yield "larger for one", alter(peer, BROKER, "1", ("message.max.bytes", SET, "3000"))
+    yield "larger then", {"errorCode": until(topic, 0)}
+    yield "deleted for one", alter(peer, BROKER, "1", ("message.max.bytes", DELETE, None))
+    yield "smaller again", {"errorCode": until(topic, 10)}
+    yield "deleted", alter(peer, BROKER, "", ("message.max.bytes", DELETE, None))
+    yield "as before", {"errorCode": until(topic, 0)}
+
+
+CONFIGURED = {
+    "delete.topic.enable": "false",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "3",
+    "log.retention.hours": "5",
+    "log.retention.minutes": "200",
+    "log.roll.hours": "9",
+    "log.cleanup.policy": "compact, delete",
+    "message.max.bytes": "2000000",
+    "compression.type": "lz4",
+    "my.own.key": "1",
+    "listener.name.plaintext.max.connections": "900",
+    "ssl.keystore.password": "secret",
+    "group.consumer.session.timeout.ms": "50000",
+    "max.request.partition.size.limit": "2",
+    "broker.rack": "r1",
+}
+
+
+def of_configured_node(kind):
+    """Answers of a node whose server.properties says a lot."""
+    with Broker(kind, extra=CONFIGURED) as broker:
+        broker.start()
+        peer = Peer(kind, broker.bootstrap, "configured", texts=True)
+        steps = {}
+        given = {"numPartitions": -1, "replicationFactor": -1}
+        steps["create"] = peer.must("CreateTopics", 7, topics=[{"name": "a", **given}], timeoutMs=15000)
+        peer.ready("a", 3)
+        for label, kind_, name in (("broker", BROKER, "1"), ("topic", TOPIC, "a"), ("group", GROUP, "g")):
+            steps[label] = describe(peer, 4, kind_, name, includeSynonyms=True)
+        for v in versions("DeleteTopics"):
+            names = {"topicNames": ["a", "none"]} if v < 6 else {"topics": [{"name": "a"}, {"name": "none"}]}
+            steps[f"delete v{v}"] = peer.must("DeleteTopics", v, timeoutMs=15000, **names)
+        steps["no creation"] = peer.must("Metadata", 9, topics=[{"name": "new"}], allowAutoTopicCreation=True)
+        steps["still none"] = peer.must("Metadata", 9, topics=[{"name": "new"}])
+        steps["page"] = peer.must(
+            "DescribeTopicPartitions", 0, topics=[{"name": "a"}], responsePartitionLimit=100
+        )
+        steps["cluster"] = peer.must("DescribeCluster", 2)
+        peer.close()
+        return {label: peer.normal(answer) for label, answer in steps.items()}
+
+
+@case(seconds=120, needs=("java",))
+def configured_node():
+    lines = list(differences(of_configured_node("kafka"), of_configured_node("ottla")))
+    check(not lines, "\n".join(lines))
 
 
 def of_dynamic_quorum(kind):
