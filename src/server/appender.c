@@ -3,7 +3,9 @@
 #include "base/assert.h"
 #include "io/clock.h"
 #include "replica/replica.h"
+#include "server/housekeeping.h"
 #include "server/net.h"
+#include "server/node.h"
 #include "storage/log.h"
 
 void appender_init(struct appender *a, struct net *n) {
@@ -33,6 +35,8 @@ void appender_flush(struct appender *a) {
         bool must_flush = !err && log_flush_needed(p->log);
         for (int i = 0; i < a->count; i++) a->slots[i]->written(a->slots[i], p, err, must_flush);
         if (!err && !must_flush) replica_advance(p);
+        int64_t due = err ? INT64_MAX : log_flush_due(p->log); /* flush.ms, or a segment that has just ended */
+        if (due != INT64_MAX) housekeeping_due(a->net->node->housekeeping, due);
     }
     a->replica = NULL;
     a->count = 0;

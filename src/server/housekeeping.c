@@ -24,7 +24,9 @@ struct housekeeping {
     struct timer timer;
     struct mail mail;
     struct job job;
-    _Atomic bool wake_posted;
+    _Atomic bool wake_posted, due_posted;
+    _Atomic int64_t wanted, armed; /* wall clock: the earliest that housekeeping_due asked for since; when the timer fires */
+    struct mail due_mail;
     bool running, again, stopping;
     int64_t next_retention, next_checkpoint, next_tick; /* wall clock; the job's while it runs */
     int64_t retention_every, checkpoint_every;
@@ -73,8 +75,11 @@ static void work(struct job *j) {
 
 static void arm(struct housekeeping *h) {
     int64_t now = clock_wall_ms(), due = least(least(h->next_retention, h->next_checkpoint), h->next_tick);
+    due = least(due, atomic_exchange(&h->wanted, INT64_MAX));
     if (h->recovering) due = now;
     int64_t in = due > now ? due - now : 0;
+    atomic_store(&h->armed, due);
+    h->next_tick = least(h->next_tick, due); /* should it be armed anew before then */
     loop_timer_set(h->node->control->loop, &h->timer, clock_mono_ms() + (in < LONG_MS ? in : LONG_MS));
 }
 
@@ -105,6 +110,19 @@ static void on_wake(struct mail *m) {
     run(h);
 }
 
+static void on_due_mail(struct mail *m) {
+    struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, due_mail));
+    atomic_store(&h->due_posted, false);
+    if (!h->running && !h->stopping) arm(h); /* a job that runs arms when it is done */
+}
+
+void housekeeping_due(struct housekeeping *h, int64_t at) {
+    int64_t wanted = atomic_load(&h->wanted);
+    while (at < wanted && !atomic_compare_exchange_weak(&h->wanted, &wanted, at));
+    if (at < atomic_load(&h->armed) && !atomic_exchange(&h->due_posted, true))
+        loop_post(h->node->control->loop, &h->due_mail);
+}
+
 void housekeeping_wake(struct housekeeping *h) {
     if (!atomic_exchange(&h->wake_posted, true)) loop_post(h->node->control->loop, &h->mail);
 }
@@ -115,6 +133,8 @@ struct housekeeping *housekeeping_start(struct node *n) {
     h->node = n;
     h->timer.on_due = on_timer;
     h->mail.deliver = on_wake;
+    h->due_mail.deliver = on_due_mail;
+    atomic_init(&h->wanted, INT64_MAX);
     h->job = (struct job){.work = work, .reply_to = n->control->loop, .mail.deliver = on_done};
     h->retention_every = config_int(n->config, CFG_LOG_RETENTION_CHECK_INTERVAL_MS);
     h->checkpoint_every = config_int(n->config, CFG_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);

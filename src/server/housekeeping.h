@@ -5,6 +5,8 @@
 #ifndef OTTLA_SERVER_HOUSEKEEPING_H
 #define OTTLA_SERVER_HOUSEKEEPING_H
 
+#include <stdint.h>
+
 struct housekeeping;
 struct logdir;
 struct node;
@@ -12,6 +14,8 @@ struct node;
 struct housekeeping *housekeeping_start(struct node *n);
 /* Any thread: something was written or deleted: timers that were off because nothing was to be done are set again. */
 void housekeeping_wake(struct housekeeping *h);
+/* Any thread: a log wants to be flushed at `at` (wall clock), perhaps earlier than anything else that waits (flush.ms). */
+void housekeeping_due(struct housekeeping *h, int64_t at);
 /* After the control loop has ended: no job begins any more. */
 void housekeeping_stop(struct housekeeping *h);
 /* After the workers have ended too. */
