@@ -1,7 +1,9 @@
-/* Descriptors by epoll, level-triggered. The mailbox is a lock-free stack that senders push to and the loop takes whole and
- * turns round; only the push onto an empty stack writes to the eventfd, so a burst of mail wakes the loop once.
+/* Descriptors by epoll, level-triggered. The mailbox is a lock-free stack that senders push to and the loop
+ * takes whole and turns round; only the push onto an empty stack writes to the eventfd, so a burst of mail
+ * wakes the loop once.
  *
- * A descriptor may be removed while its event of the same epoll_wait() is still to be handled: loop_remove() blanks it. */
+ * A descriptor may be removed while its event of the same epoll_wait() is still to be handled: loop_remove()
+ * blanks it. */
 #include "io/loop.h"
 
 #include <errno.h>
@@ -104,7 +106,8 @@ void loop_timer_cancel(struct loop *l, struct timer *t) {
 void loop_post(struct loop *l, struct mail *m) {
     struct mail *first = atomic_load_explicit(&l->mailbox, memory_order_relaxed);
     do m->next = first;
-    while (!atomic_compare_exchange_weak_explicit(&l->mailbox, &first, m, memory_order_release, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&l->mailbox, &first, m, memory_order_release,
+                                                  memory_order_relaxed));
     if (first) return;
     uint64_t one = 1;
     ssize_t n = write(l->wake.fd, &one, sizeof one);

@@ -1,7 +1,8 @@
 /* An event loop: one thread, its descriptors, timers and mailbox.
  *
- * Everything here is called on the loop's own thread, except loop_post() and loop_stop(), which any thread may call.
- * An iteration: wait → descriptors → due timers → mail → the end function. A loop without work sleeps without a time limit: idle costs nothing. */
+ * Everything here is called on the loop's own thread, except loop_post() and loop_stop(), which any thread
+ * may call. An iteration: wait → descriptors → due timers → mail → the end function. A loop without work
+ * sleeps without a time limit: idle costs nothing. */
 #ifndef OTTLA_IO_LOOP_H
 #define OTTLA_IO_LOOP_H
 

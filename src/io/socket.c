@@ -29,11 +29,13 @@ static int bound_port(int fd) {
     struct sockaddr_storage s = {0};
     socklen_t n = sizeof s;
     if (getsockname(fd, (struct sockaddr *)&s, &n)) return 0;
-    return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port : ((struct sockaddr_in *)&s)->sin_port);
+    return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
+                                         : ((struct sockaddr_in *)&s)->sin_port);
 }
 
 int socket_listen(const char *host, int *port, int backlog, const char **why) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE},
+                    *found;
     char service[16];
     snprintf(service, sizeof service, "%d", *port);
     int e = getaddrinfo(host && *host ? host : NULL, service, &hints, &found);
@@ -57,7 +59,8 @@ static void describe(const struct sockaddr_storage *s, struct socket_peer *peer)
     const struct sockaddr_in *four = (const struct sockaddr_in *)s;
     if (s->ss_family == AF_INET6) {
         inet_ntop(AF_INET6, &six->sin6_addr, peer->host, sizeof peer->host);
-        if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) memmove(peer->host, peer->host + 7, strlen(peer->host + 7) + 1);
+        if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+            memmove(peer->host, peer->host + 7, strlen(peer->host + 7) + 1);
         peer->port = ntohs(six->sin6_port);
     } else {
         inet_ntop(AF_INET, &four->sin_addr, peer->host, sizeof peer->host);
@@ -71,7 +74,8 @@ int socket_accept(int listener, struct socket_peer *peer) {
     int one = 1, fd = accept4(listener, (struct sockaddr *)&s, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EAGAIN) return OE_AGAIN;
-        return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? OE_LIMIT : OE_CLOSED;
+        return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? OE_LIMIT
+                                                                                         : OE_CLOSED;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);

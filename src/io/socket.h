@@ -1,5 +1,5 @@
-/* TCP sockets, never blocking. Byte counts come back as ssize_t: > 0 done, 0 the peer has closed (recv), or an error:
- * OE_AGAIN (wait for the loop's event) or OE_CLOSED (the connection is broken). */
+/* TCP sockets, never blocking. Byte counts come back as ssize_t: > 0 done, 0 the peer has closed (recv), or
+ * an error: OE_AGAIN (wait for the loop's event) or OE_CLOSED (the connection is broken). */
 #ifndef OTTLA_IO_SOCKET_H
 #define OTTLA_IO_SOCKET_H
 
@@ -16,8 +16,8 @@ struct socket_peer {
     int port;
 };
 
-/* Listens on host ("" or NULL: every address) and port (0: any; *port gets it). fd, or OE_IO with one log line, which
- * names the reason, in `why` (a static text). */
+/* Listens on host ("" or NULL: every address) and port (0: any; *port gets it). fd, or OE_IO with one log
+ * line, which names the reason, in `why` (a static text). */
 int socket_listen(const char *host, int *port, int backlog, const char **why);
 /* fd, or OE_AGAIN, or OE_LIMIT (no descriptors left), or OE_CLOSED (that one connection failed: go on). */
 int socket_accept(int listener, struct socket_peer *peer);

@@ -76,13 +76,17 @@ static void start_thread(struct workers *w) {
 
 void workers_submit(struct workers *w, struct job *j) {
     pthread_mutex_lock(&w->lock);
-    ASSERT(!w->stopping || w->threads > w->idle); /* at the end only a running job may submit another, and its thread sees to it */
+    ASSERT(!w->stopping ||
+           w->threads >
+               w->idle); /* at the end only a running job may submit another, and its thread sees to it */
     j->next = NULL;
     *w->last = j;
     w->last = &j->next;
     w->queued++;
-    if (w->queued <= w->idle || w->threads == w->max) pthread_cond_signal(&w->wake);
-    else start_thread(w);
+    if (w->queued <= w->idle || w->threads == w->max)
+        pthread_cond_signal(&w->wake);
+    else
+        start_thread(w);
     pthread_mutex_unlock(&w->lock);
 }
 

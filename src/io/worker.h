@@ -1,5 +1,6 @@
-/* Threads for what blocks: fsync, recovery, deletion of files. Jobs run in any order; each says on which loop it ends.
- * A thread is started when a job waits and all others are busy, up to a maximum, and ends when it has been idle for long. */
+/* Threads for what blocks: fsync, recovery, deletion of files. Jobs run in any order; each says on which loop
+ * it ends. A thread is started when a job waits and all others are busy, up to a maximum, and ends when it
+ * has been idle for long. */
 #ifndef OTTLA_IO_WORKER_H
 #define OTTLA_IO_WORKER_H
 
@@ -7,7 +8,8 @@
 
 struct workers;
 
-/* A job's place in its owner. `work` runs on a worker; then `mail` is posted to `reply_to` (when that is not NULL). */
+/* A job's place in its owner. `work` runs on a worker; then `mail` is posted to `reply_to` (when that is not
+ * NULL). */
 struct job {
     void (*work)(struct job *j);
     struct loop *reply_to;

@@ -1,5 +1,5 @@
-/* Group commit: one flush job of a replica runs at a time. Whoever comes while it runs waits for the next one, which covers
- * all of them: n concurrent appends cost at most two fdatasync(). */
+/* Group commit: one flush job of a replica runs at a time. Whoever comes while it runs waits for the next
+ * one, which covers all of them: n concurrent appends cost at most two fdatasync(). */
 #include "replica/replica.h"
 
 #include <stdatomic.h>
@@ -44,7 +44,8 @@ void replica_wait(struct replica *p, struct waiter *w) {
 }
 
 void replica_unwait(struct replica *p, struct waiter *w) {
-    if (w->prev) w->prev->next = w->next;
+    if (w->prev)
+        w->prev->next = w->next;
     else {
         ASSERT(p->waiters == w);
         p->waiters = w->next;
@@ -85,8 +86,10 @@ static void run_flush(struct job *j) { /* on a worker */
         next = f->next;
         f->flushed(f, err);
     }
-    if (again) workers_submit(p->workers, &p->flush_job); /* with the same reference */
-    else replica_unref(p);
+    if (again)
+        workers_submit(p->workers, &p->flush_job); /* with the same reference */
+    else
+        replica_unref(p);
 }
 
 void replica_flush(struct replica *p, struct flush_waiter *f) {

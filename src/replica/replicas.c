@@ -57,7 +57,8 @@ static int32_t own_place(const struct replicas *rs, const struct partition *p) {
     return -1;
 }
 
-static struct replica *new_replica(struct replicas *rs, struct replica_topic *t, int32_t index, const struct partition *in) {
+static struct replica *new_replica(struct replicas *rs, struct replica_topic *t, int32_t index,
+                                   const struct partition *in) {
     int32_t place = own_place(rs, in);
     if (place < 0) return NULL;
     struct log *log = rs->ops.open_log(rs->ops.arg, t, index, &in->directories[place]);
@@ -146,7 +147,8 @@ static void change_topic(struct replicas *rs, const struct topic *after) {
     if (after->partitions_n <= t->count) return;
     struct replica **more = xcalloc((size_t)after->partitions_n, sizeof *more);
     memcpy(more, t->replicas, (size_t)t->count * sizeof *more);
-    for (int32_t i = t->count; i < after->partitions_n; i++) more[i] = new_replica(rs, t, i, after->partitions[i]);
+    for (int32_t i = t->count; i < after->partitions_n; i++)
+        more[i] = new_replica(rs, t, i, after->partitions[i]);
     struct removed *gone = xcalloc(1, sizeof *gone);
     *gone = (struct removed){.old_array = t->replicas};
     pthread_rwlock_wrlock(&rs->lock);
@@ -176,9 +178,12 @@ void replicas_reconfigure(struct replicas *rs, const struct image *image, const 
 void replicas_apply(struct replicas *rs, const struct image_delta *delta) {
     for (int32_t i = 0; i < delta->topics_n; i++) {
         const struct topic_change *c = &delta->topics[i];
-        if (!c->after) remove_topic(rs, c->before);
-        else if (!c->before) add_topic(rs, c->after, delta->after);
-        else change_topic(rs, c->after);
+        if (!c->after)
+            remove_topic(rs, c->before);
+        else if (!c->before)
+            add_topic(rs, c->after, delta->after);
+        else
+            change_topic(rs, c->after);
     }
 }
 
@@ -195,21 +200,23 @@ void replicas_load(struct replicas *rs, const struct image *image) {
 /* With the lock held. */
 static struct replica *at(const struct replica_topic *t, int32_t index, enum replica_missing *why) {
     struct replica *p = t && index >= 0 && index < t->count ? t->replicas[index] : NULL;
-    *why = p                                 ? REPLICA_THERE
-           : !t                              ? NO_SUCH_TOPIC
-           : index < 0 || index >= t->count  ? NO_SUCH_PARTITION
-                                             : NO_LOG_HERE;
+    *why = p                                ? REPLICA_THERE
+           : !t                             ? NO_SUCH_TOPIC
+           : index < 0 || index >= t->count ? NO_SUCH_PARTITION
+                                            : NO_LOG_HERE;
     return p;
 }
 
-struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index, enum replica_missing *why) {
+struct replica *replicas_find(struct replicas *rs, const char *name, size_t len, int32_t index,
+                              enum replica_missing *why) {
     pthread_rwlock_rdlock(&rs->lock);
     struct replica *p = at(hashmap_get(&rs->by_name, name, len), index, why);
     pthread_rwlock_unlock(&rs->lock);
     return p;
 }
 
-struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index, enum replica_missing *why) {
+struct replica *replicas_find_by_id(struct replicas *rs, const struct uuid *id, int32_t index,
+                                    enum replica_missing *why) {
     pthread_rwlock_rdlock(&rs->lock);
     struct replica *p = at(hashmap_get(&rs->by_id, id->b, sizeof id->b), index, why);
     pthread_rwlock_unlock(&rs->lock);
@@ -229,7 +236,8 @@ struct replica **replicas_all(struct replicas *rs, size_t *n) {
     struct hashmap_entry *e;
     size_t room = 1;
     pthread_rwlock_rdlock(&rs->lock);
-    for (size_t i = 0; (e = hashmap_next(&rs->by_id, &i));) room += (size_t)((struct replica_topic *)e->value)->count;
+    for (size_t i = 0; (e = hashmap_next(&rs->by_id, &i));)
+        room += (size_t)((struct replica_topic *)e->value)->count;
     struct replica **all = xcalloc(room, sizeof(struct replica *));
     *n = 0;
     for (size_t i = 0; (e = hashmap_next(&rs->by_id, &i));) {

@@ -97,8 +97,11 @@ static bool count_in(struct acceptors *a, const struct socket_peer *peer) {
     }
     if (ok) f->count++;
     pthread_mutex_unlock(&a->lock);
-    if (ok) atomic_fetch_add(&a->connections, 1);
-    else LOG_LIMITED(LOG_WARN, "server", "refused %s:%d: max.connections.per.ip=%d is reached", peer->host, peer->port, limit);
+    if (ok)
+        atomic_fetch_add(&a->connections, 1);
+    else
+        LOG_LIMITED(LOG_WARN, "server", "refused %s:%d: max.connections.per.ip=%d is reached", peer->host,
+                    peer->port, limit);
     return ok;
 }
 
@@ -130,7 +133,8 @@ static void hand_over(struct acceptor *from, int fd, const struct socket_peer *p
         return;
     }
     struct handover *h = xmalloc(sizeof *h);
-    *h = (struct handover){.mail.deliver = on_handover, .net = n->nets[turn], .from = from, .peer = *peer, .fd = fd};
+    *h = (struct handover){
+        .mail.deliver = on_handover, .net = n->nets[turn], .from = from, .peer = *peer, .fd = fd};
     loop_post(h->net->loop, &h->mail);
 }
 
@@ -153,8 +157,10 @@ static void on_accept(struct loop_fd *f, uint32_t events) {
             return;
         }
         if (fd < 0) continue;
-        if (count_in(a->all, &peer)) hand_over(a, fd, &peer);
-        else socket_close(fd);
+        if (count_in(a->all, &peer))
+            hand_over(a, fd, &peer);
+        else
+            socket_close(fd);
     }
 }
 

@@ -1,7 +1,9 @@
-/* Listening sockets: accepts, keeps to the connection limits, hands each connection to a network loop in turn.
+/* Listening sockets: accepts, keeps to the connection limits, hands each connection to a network loop in
+ * turn.
  *
- * max.connections (the node's), max.connections.per.ip with its overrides. A client over a limit is closed at once (the
- * reference lets it wait). Accepting runs on the first network loop; counts are atomic or under the acceptors' lock. */
+ * max.connections (the node's), max.connections.per.ip with its overrides. A client over a limit is closed at
+ * once (the reference lets it wait). Accepting runs on the first network loop; counts are atomic or under the
+ * acceptors' lock. */
 #ifndef OTTLA_SERVER_ACCEPTOR_H
 #define OTTLA_SERVER_ACCEPTOR_H
 
@@ -15,7 +17,8 @@ struct node;
 struct socket_peer;
 
 struct acceptors *acceptors_create(struct node *n);
-/* Opens one listener of the configuration. 0 or OE_IO with the reason in *why; *port is the one that was bound. */
+/* Opens one listener of the configuration. 0 or OE_IO with the reason in *why; *port is the one that was
+ * bound. */
 int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, const char **why);
 /* From now on connections are accepted. */
 void acceptors_start(struct acceptors *a);

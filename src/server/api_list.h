@@ -1,5 +1,6 @@
-/* The APIs that are served, in the order of their keys: API(KEY of enum api_key, name of the messages, flags).
- * To add one: a row here, its header in api_headers.h, handlers/<name>.c with handle_<name>(), and its line in meson.build. */
+/* The APIs that are served, in the order of their keys: API(KEY of enum api_key, name of the messages,
+ * flags). To add one: a row here, its header in api_headers.h, handlers/<name>.c with handle_<name>(), and
+ * its line in meson.build. */
 API(PRODUCE, produce, API_PIPELINED)
 API(FETCH, fetch, 0)
 API(LIST_OFFSETS, list_offsets, 0)

@@ -35,7 +35,8 @@ void appender_flush(struct appender *a) {
         bool must_flush = !err && log_flush_needed(p->log);
         for (int i = 0; i < a->count; i++) a->slots[i]->written(a->slots[i], p, err, must_flush);
         if (!err && !must_flush) replica_advance(p);
-        int64_t due = err ? INT64_MAX : log_flush_due(p->log); /* flush.ms, or a segment that has just ended */
+        int64_t due =
+            err ? INT64_MAX : log_flush_due(p->log); /* flush.ms, or a segment that has just ended */
         if (due != INT64_MAX) housekeeping_due(a->net->node->housekeeping, due);
     }
     a->replica = NULL;

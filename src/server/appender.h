@@ -1,7 +1,9 @@
-/* Gathers the batches that one burst of a network loop appends, so that batches for one partition are written together.
+/* Gathers the batches that one burst of a network loop appends, so that batches for one partition are written
+ * together.
  *
- * From the first batch until appender_flush() the replica's log lock is held; only one replica gathers at a time, and a
- * batch for another one writes the first. Nothing blocks in between but the write to the page cache. Network loop only. */
+ * From the first batch until appender_flush() the replica's log lock is held; only one replica gathers at a
+ * time, and a batch for another one writes the first. Nothing blocks in between but the write to the page
+ * cache. Network loop only. */
 #ifndef OTTLA_SERVER_APPENDER_H
 #define OTTLA_SERVER_APPENDER_H
 
@@ -13,8 +15,9 @@ struct request;
 
 enum { APPENDER_SLOTS = 64 };
 
-/* Told for each batch once it is written: err 0, or what the write failed with. must_flush: it has to reach the disk before it
- * is acknowledged (flush.messages); the listener then calls replica_flush by itself. The log's lock is held. */
+/* Told for each batch once it is written: err 0, or what the write failed with. must_flush: it has to reach
+ * the disk before it is acknowledged (flush.messages); the listener then calls replica_flush by itself. The
+ * log's lock is held. */
 struct append_listener {
     void (*written)(struct append_listener *l, struct replica *p, int err, bool must_flush);
 };
@@ -31,7 +34,8 @@ void appender_init(struct appender *a, struct net *n);
 void appender_begin(struct appender *a, struct replica *p);
 /* After a batch was queued with log_append on the gathering replica. */
 void appender_add(struct appender *a, struct append_listener *l);
-/* Writes what is gathered, tells the listeners, wakes who waits for records, unlocks. Nothing gathered: nothing done. */
+/* Writes what is gathered, tells the listeners, wakes who waits for records, unlocks. Nothing gathered:
+ * nothing done. */
 void appender_flush(struct appender *a);
 
 #endif

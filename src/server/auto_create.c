@@ -1,5 +1,5 @@
-/* A list of names travels to the control thread, becomes one CreateTopics request, and is committed like any other. A name that
- * was asked for twice exists when its second turn comes and is left out there. */
+/* A list of names travels to the control thread, becomes one CreateTopics request, and is committed like any
+ * other. A name that was asked for twice exists when its second turn comes and is left out there. */
 #include "server/auto_create.h"
 
 #include <stdio.h>
@@ -26,7 +26,9 @@ struct auto_create {
     struct create_topics_request in;
 };
 
-bool auto_create_enabled(const struct node *n) { return config_bool(n->config, CFG_AUTO_CREATE_TOPICS_ENABLE); }
+bool auto_create_enabled(const struct node *n) {
+    return config_bool(n->config, CFG_AUTO_CREATE_TOPICS_ENABLE);
+}
 
 struct auto_create *auto_create_begin(struct node *n) {
     struct auto_create *c = xcalloc(1, sizeof *c);
@@ -36,10 +38,12 @@ struct auto_create *auto_create_begin(struct node *n) {
     return c;
 }
 
-static void set_configs(struct auto_create *c, struct create_topics_request_creatable_topic *t, const char *const pairs[][2], int n) {
+static void set_configs(struct auto_create *c, struct create_topics_request_creatable_topic *t,
+                        const char *const pairs[][2], int n) {
     t->configs = arena_calloc(&c->arena, (size_t)n, sizeof *t->configs);
     for (int i = 0; t->configs && i < n; i++) {
-        t->configs[i] = (struct create_topics_request_creatable_topic_config){.name = kstr_of(pairs[i][0]), .value = kstr_of(pairs[i][1])};
+        t->configs[i] = (struct create_topics_request_creatable_topic_config){.name = kstr_of(pairs[i][0]),
+                                                                              .value = kstr_of(pairs[i][1])};
         t->configs_n = i + 1;
     }
 }
@@ -49,18 +53,28 @@ static void set_internal(struct auto_create *c, struct create_topics_request_cre
     const struct config *config = c->node->config;
     bool offsets = kstr_is(t->name, "__consumer_offsets");
     if (!offsets && !kstr_is(t->name, "__transaction_state")) return;
-    t->num_partitions = (int32_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_NUM_PARTITIONS : CFG_TRANSACTION_STATE_LOG_NUM_PARTITIONS);
+    t->num_partitions = (int32_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_NUM_PARTITIONS
+                                                            : CFG_TRANSACTION_STATE_LOG_NUM_PARTITIONS);
     t->replication_factor =
-        (int16_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_REPLICATION_FACTOR : CFG_TRANSACTION_STATE_LOG_REPLICATION_FACTOR);
-    const char *segment = arena_printf(
-        &c->arena, "%lld",
-        (long long)config_int(config, offsets ? CFG_OFFSETS_TOPIC_SEGMENT_BYTES : CFG_TRANSACTION_STATE_LOG_SEGMENT_BYTES));
-    const char *isr = arena_printf(&c->arena, "%lld", (long long)config_int(config, CFG_TRANSACTION_STATE_LOG_MIN_ISR));
-    const char *const of_offsets[][2] = {{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", segment}};
-    const char *const of_txn[][2] = {{"cleanup.policy", "compact"}, {"compression.type", "uncompressed"}, {"min.insync.replicas", isr},
-                                     {"segment.bytes", segment}, {"unclean.leader.election.enable", "false"}};
-    if (offsets) set_configs(c, t, of_offsets, 3);
-    else set_configs(c, t, of_txn, 5);
+        (int16_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_REPLICATION_FACTOR
+                                            : CFG_TRANSACTION_STATE_LOG_REPLICATION_FACTOR);
+    const char *segment =
+        arena_printf(&c->arena, "%lld",
+                     (long long)config_int(config, offsets ? CFG_OFFSETS_TOPIC_SEGMENT_BYTES
+                                                           : CFG_TRANSACTION_STATE_LOG_SEGMENT_BYTES));
+    const char *isr =
+        arena_printf(&c->arena, "%lld", (long long)config_int(config, CFG_TRANSACTION_STATE_LOG_MIN_ISR));
+    const char *const of_offsets[][2] = {
+        {"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", segment}};
+    const char *const of_txn[][2] = {{"cleanup.policy", "compact"},
+                                     {"compression.type", "uncompressed"},
+                                     {"min.insync.replicas", isr},
+                                     {"segment.bytes", segment},
+                                     {"unclean.leader.election.enable", "false"}};
+    if (offsets)
+        set_configs(c, t, of_offsets, 3);
+    else
+        set_configs(c, t, of_txn, 5);
 }
 
 void auto_create_add(struct auto_create *c, struct kstr name) {

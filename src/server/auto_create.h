@@ -1,5 +1,6 @@
-/* Creates topics that clients ask for and that do not exist: by Metadata (auto.create.topics.enable) and for the coordinators'
- * own topics. In the background; whoever asked asks again. Source: DefaultAutoTopicCreationManager. */
+/* Creates topics that clients ask for and that do not exist: by Metadata (auto.create.topics.enable) and for
+ * the coordinators' own topics. In the background; whoever asked asks again. Source:
+ * DefaultAutoTopicCreationManager. */
 #ifndef OTTLA_SERVER_AUTO_CREATE_H
 #define OTTLA_SERVER_AUTO_CREATE_H
 
@@ -11,8 +12,9 @@ struct auto_create;
 struct node;
 
 bool auto_create_enabled(const struct node *n);
-/* Any thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making already, or exist
- * when their turn comes, are left out. __consumer_offsets and __transaction_state get their own settings. */
+/* Any thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making
+ * already, or exist when their turn comes, are left out. __consumer_offsets and __transaction_state get their
+ * own settings. */
 struct auto_create *auto_create_begin(struct node *n);
 void auto_create_add(struct auto_create *c, struct kstr name);
 void auto_create_submit(struct auto_create *c);

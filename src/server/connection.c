@@ -1,14 +1,16 @@
 /* Bytes to requests, answers to bytes.
  *
- * A burst: one recv(), all whole requests in it are run, what produce requests gathered is written, and all answers that are
- * then in order leave in one send(). A request that is not API_PIPELINED runs alone: it begins when all earlier ones of the
- * connection are answered and nothing is read behind it until it is, as the reference does by muting; so what a connection can
- * make the server hold is bounded by MAX_IN_FLIGHT requests.
+ * A burst: one recv(), all whole requests in it are run, what produce requests gathered is written, and all
+ * answers that are then in order leave in one send(). A request that is not API_PIPELINED runs alone: it
+ * begins when all earlier ones of the connection are answered and nothing is read behind it until it is, as
+ * the reference does by muting; so what a connection can make the server hold is bounded by MAX_IN_FLIGHT
+ * requests.
  *
- * Input buffers are large, shared by the loop's connections and given back at the end of a burst; a part of a request that is
- * small moves to a block of its own size, so that many slow senders take little memory.
+ * Input buffers are large, shared by the loop's connections and given back at the end of a burst; a part of a
+ * request that is small moves to a block of its own size, so that many slow senders take little memory.
  *
- * What the socket does not take waits in `out`, in pieces of memory and of files; while it waits nothing is read.
+ * What the socket does not take waits in `out`, in pieces of memory and of files; while it waits nothing is
+ * read.
  *
  * Before: io/loop. After: server/dispatch. */
 #include "server/connection.h"
@@ -52,7 +54,8 @@ static void update_interest(struct connection *c) {
     loop_change(c->net->loop, &c->io, want);
 }
 
-/* ---- input buffers -------------------------------------------------------------------------------------------------- */
+/* ---- input buffers
+ * -------------------------------------------------------------------------------------------------- */
 
 static struct inbuf *inbuf_new(struct net *n, size_t cap) {
     if (cap <= INBUF_SIZE && n->spare_count) {
@@ -61,7 +64,8 @@ static struct inbuf *inbuf_new(struct net *n, size_t cap) {
         return b;
     }
     if (cap < INBUF_SIZE) cap = INBUF_SIZE;
-    struct inbuf *b = malloc(sizeof *b + cap); /* beyond the allocator's mmap threshold: pages come when they are written */
+    struct inbuf *b =
+        malloc(sizeof *b + cap); /* beyond the allocator's mmap threshold: pages come when they are written */
     if (b) *b = (struct inbuf){.cap = cap};
     return b;
 }
@@ -73,8 +77,10 @@ static void inbuf_free(struct net *n, struct inbuf *b) {
         net_retry_soon(n);
     }
     b->counted = false;
-    if (b->cap == INBUF_SIZE && n->spare_count < POOLED_BUFFERS) n->spare[n->spare_count++] = b;
-    else free(b);
+    if (b->cap == INBUF_SIZE && n->spare_count < POOLED_BUFFERS)
+        n->spare[n->spare_count++] = b;
+    else
+        free(b);
 }
 
 /* Gives the connection a buffer that has room for `need` bytes from `from` on. 0 or an error. */
@@ -105,8 +111,8 @@ static void count_in(struct net *n, struct inbuf *b) {
     atomic_fetch_add(&n->node->queued_bytes, (int64_t)b->cap);
 }
 
-/* queued.max.request.bytes is reached: no connection begins another request until some of them are done. Those that have begun
- * go on, else none would ever be done. */
+/* queued.max.request.bytes is reached: no connection begins another request until some of them are done.
+ * Those that have begun go on, else none would ever be done. */
 static bool must_queue(const struct connection *c) {
     const struct node *n = c->net->node;
     return n->queued_max_bytes > 0 && !c->in && atomic_load(&n->queued_bytes) >= n->queued_max_bytes;
@@ -132,7 +138,8 @@ static void give_back(struct connection *c) {
     c->in = small;
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void push_out(struct connection *c, struct outpiece *p) {
     p->next = NULL;
@@ -160,7 +167,8 @@ static void push_file(struct connection *c, struct file *f, int64_t at, size_t n
     push_out(c, p);
 }
 
-/* Sends a part of a file. What was sent (0: the socket is full), or an error. A file that is no real one is read first. */
+/* Sends a part of a file. What was sent (0: the socket is full), or an error. A file that is no real one is
+ * read first. */
 static ssize_t send_file(struct connection *c, struct file *f, int64_t at, size_t n) {
     if (n > MAX_SENDFILE) n = MAX_SENDFILE;
     if (file_fd(f) >= 0) {
@@ -238,12 +246,13 @@ static void send_answers(struct connection *c) {
     }
     if (!err) err = send_bytes(c, w->buf + at, writer_len(w) - at, false);
     net_out_reset(c->net);
-    if (err == OE_CORRUPT) LOG_LIMITED(LOG_ERROR, "server", "a segment file is shorter than its log; connection closed");
+    if (err == OE_CORRUPT)
+        LOG_LIMITED(LOG_ERROR, "server", "a segment file is shorter than its log; connection closed");
     if (err) c->closing = true;
 }
 
-/* Takes the finished requests off the front, in order, and sends their answers; also on a connection that closes for something
- * that came behind them. */
+/* Takes the finished requests off the front, in order, and sends their answers; also on a connection that
+ * closes for something that came behind them. */
 static void drain(struct connection *c) {
     struct net *n = c->net;
     for (struct request *r; (r = c->first) && r->done && !r->failed;) {
@@ -268,7 +277,8 @@ static void detach_waiting(struct connection *c) {
     }
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------------------ */
+/* ---- receiving
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* May another request begin? */
 static bool may_begin(const struct connection *c, const struct handler *h) {
@@ -287,8 +297,9 @@ static void run_requests(struct connection *c) {
         if (have < 4) return;
         int32_t size = get_i32(b->bytes + b->from);
         if (size < 0 || size > n->node->max_request_bytes) {
-            LOG_LIMITED(LOG_WARN, "server", "%s:%d sent a frame of %d bytes (socket.request.max.bytes=%d); closed",
-                        c->peer.host, c->peer.port, size, n->node->max_request_bytes);
+            LOG_LIMITED(LOG_WARN, "server",
+                        "%s:%d sent a frame of %d bytes (socket.request.max.bytes=%d); closed", c->peer.host,
+                        c->peer.port, size, n->node->max_request_bytes);
             c->closing = true;
             return;
         }
@@ -310,13 +321,17 @@ static void touch(struct connection *c) {
     struct net *n = c->net;
     c->active_ms = loop_now(n->loop);
     if (n->newest == c) return;
-    if (c->older) c->older->newer = c->newer;
-    else if (n->oldest == c) n->oldest = c->newer;
+    if (c->older)
+        c->older->newer = c->newer;
+    else if (n->oldest == c)
+        n->oldest = c->newer;
     if (c->newer) c->newer->older = c->older;
     c->older = n->newest;
     c->newer = NULL;
-    if (n->newest) n->newest->newer = c;
-    else n->oldest = c;
+    if (n->newest)
+        n->newest->newer = c;
+    else
+        n->oldest = c;
     n->newest = c;
 }
 
@@ -333,8 +348,10 @@ static void process(struct connection *c) {
     c->busy = false;
     n->bursting = NULL;
     if (c->in) give_back(c);
-    if (c->closing) connection_close(c, NULL);
-    else update_interest(c);
+    if (c->closing)
+        connection_close(c, NULL);
+    else
+        update_interest(c);
 }
 
 /* 0: bytes came, or none are there now; else the connection is at its end. */
@@ -344,7 +361,8 @@ static int receive(struct connection *c) {
     if (b && b->to - b->from >= 4) {
         size_t whole = 4 + (size_t)get_i32(b->bytes + b->from), have = b->to - b->from;
         if (whole > have && whole - have > want) want = whole - have;
-        size_t step = have > INBUF_SIZE ? have : INBUF_SIZE - have; /* a large frame gets its room as its bytes come */
+        size_t step =
+            have > INBUF_SIZE ? have : INBUF_SIZE - have; /* a large frame gets its room as its bytes come */
         if (want > step && step >= RECV_SIZE) want = step;
     }
     int err = make_room(c, (b ? b->to - b->from : 0) + want);
@@ -360,7 +378,8 @@ static int receive(struct connection *c) {
 
 /* Something is in flight that nothing may pass: the bytes stay in the socket. */
 static bool muted(const struct connection *c) {
-    return c->first && (c->held || !(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
+    return c->first &&
+           (c->held || !(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events) {
@@ -405,7 +424,9 @@ static void on_events(struct loop_fd *f, uint32_t events) {
     net_burst_end(n);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 void connection_open(struct net *n, struct acceptor *from, int fd, const struct socket_peer *peer) {
     struct connection *c = xcalloc(1, sizeof *c);
@@ -427,10 +448,14 @@ void connection_retry(struct connection *c) { update_interest(c); }
 static void forget(struct connection *c) {
     struct net *n = c->net;
     if (c->retry_listed) net_retry_forget(n, c);
-    if (c->older) c->older->newer = c->newer;
-    else n->oldest = c->newer;
-    if (c->newer) c->newer->older = c->older;
-    else n->newest = c->older;
+    if (c->older)
+        c->older->newer = c->newer;
+    else
+        n->oldest = c->newer;
+    if (c->newer)
+        c->newer->older = c->older;
+    else
+        n->newest = c->older;
     n->connections--;
     acceptor_closed(c->acceptor, &c->peer);
 }
@@ -447,7 +472,8 @@ void connection_close(struct connection *c, const char *why) {
         next = r->next;
         r->conn = NULL;
         r->next = NULL;
-        if (r->done) net_request_free(n, r);
+        if (r->done)
+            net_request_free(n, r);
         else {
             r->orphan = true;
             if (r->cancel) r->cancel(r);
@@ -462,10 +488,13 @@ void connection_close(struct connection *c, const char *why) {
 void connection_answer(struct connection *c) {
     if (c->busy) return;
     bool was_blocked = c->out_first != NULL;
-    if (c->in && !was_blocked) process(c);
+    if (c->in && !was_blocked)
+        process(c);
     else {
         drain(c);
-        if (c->closing) connection_close(c, NULL);
-        else update_interest(c);
+        if (c->closing)
+            connection_close(c, NULL);
+        else
+            update_interest(c);
     }
 }

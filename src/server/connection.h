@@ -1,4 +1,5 @@
-/* A client's connection: frames in, answers out, in the order of the requests. Owned by one network loop; its thread only. */
+/* A client's connection: frames in, answers out, in the order of the requests. Owned by one network loop; its
+ * thread only. */
 #ifndef OTTLA_SERVER_CONNECTION_H
 #define OTTLA_SERVER_CONNECTION_H
 
@@ -22,25 +23,27 @@ struct connection {
     struct socket_peer peer;
     struct inbuf *in; /* NULL: no part of a request is waiting */
     struct request *first, **last;
-    int in_flight;                         /* requests not answered yet */
+    int in_flight;                          /* requests not answered yet */
     struct outpiece *out_first, **out_last; /* what the socket did not take */
-    bool closing;                          /* closed at the end of the burst */
-    bool busy;                             /* inside connection_process: finish without draining */
-    bool held;                             /* a whole request in `in` waits for those before it */
-    bool retry_listed;                     /* waits for queued.max.request.bytes, in net's list */
+    bool closing;                           /* closed at the end of the burst */
+    bool busy;                              /* inside connection_process: finish without draining */
+    bool held;                              /* a whole request in `in` waits for those before it */
+    bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
     struct connection *next_retry;
-    struct connection *older, *newer;      /* in net's list by last activity */
+    struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
 };
 
 /* Takes over fd. */
 void connection_open(struct net *n, struct acceptor *from, int fd, const struct socket_peer *peer);
-/* Closes now; waiting requests are cancelled or go on as orphans. `why` NULL: the peer closed, nothing is logged. */
+/* Closes now; waiting requests are cancelled or go on as orphans. `why` NULL: the peer closed, nothing is
+ * logged. */
 void connection_close(struct connection *c, const char *why);
 /* It may read again after net_retry_later. */
 void connection_retry(struct connection *c);
-/* A request of this connection is done: sends what is in order (unless a burst is running, which does so at its end). */
+/* A request of this connection is done: sends what is in order (unless a burst is running, which does so at
+ * its end). */
 void connection_answer(struct connection *c);
 
 #endif

@@ -1,4 +1,5 @@
-/* Before: handlers that change metadata. After: controller (pure), kraft (log), replica/replicas (publisher). */
+/* Before: handlers that change metadata. After: controller (pure), kraft (log), replica/replicas (publisher).
+ */
 #include "server/control.h"
 
 #include <stdlib.h>
@@ -37,8 +38,10 @@ struct control *control_create(struct node *node) {
 
 static void arm_tick(struct control *c) {
     int64_t due = kraft_due_ms(c->kraft), wall = clock_wall_ms();
-    if (due == INT64_MAX) loop_timer_cancel(c->loop, &c->tick);
-    else loop_timer_set(c->loop, &c->tick, clock_mono_ms() + (due > wall ? due - wall : 0));
+    if (due == INT64_MAX)
+        loop_timer_cancel(c->loop, &c->tick);
+    else
+        loop_timer_set(c->loop, &c->tick, clock_mono_ms() + (due > wall ? due - wall : 0));
 }
 
 static void on_tick(struct timer *t) {
@@ -56,7 +59,8 @@ int control_commit(struct control *c, const struct record_list *records) {
     if (!records->n) return 0;
     int err = kraft_append(c->kraft, records, clock_wall_ms(), NULL);
     if (err && err != OE_LIMIT) {
-        LOG_AT(LOG_FATAL, "control", "the metadata log has failed (%s): this node cannot go on", oerr_text(err));
+        LOG_AT(LOG_FATAL, "control", "the metadata log has failed (%s): this node cannot go on",
+               oerr_text(err));
         exit(1);
     }
     if (!err) controller_set_image(c->controller, kraft_image(c->kraft));
@@ -64,7 +68,9 @@ int control_commit(struct control *c, const struct record_list *records) {
     return err;
 }
 
-static void too_large(struct request *r) { request_fail(r, "the change is too large for one metadata batch"); }
+static void too_large(struct request *r) {
+    request_fail(r, "the change is too large for one metadata batch");
+}
 
 static void run_command(struct mail *m) { /* control thread */
     struct command *k = (struct command *)m;
@@ -78,7 +84,11 @@ static void run_command(struct mail *m) { /* control thread */
 
 void control_submit(struct request *r, control_command *command, void (*finish)(struct request *r)) {
     struct command *k = request_alloc(r, sizeof *k);
-    *k = (struct command){.mail.deliver = run_command, .control = r->node->control, .request = r, .run = command, .finish = finish};
+    *k = (struct command){.mail.deliver = run_command,
+                          .control = r->node->control,
+                          .request = r,
+                          .run = command,
+                          .finish = finish};
     loop_post(k->control->loop, &k->mail);
 }
 
@@ -98,7 +108,8 @@ void control_start(struct control *c) {
     pthread_setname_np(c->thread, "control");
 }
 
-/* ---- the life of the node as a broker --------------------------------------------------------------------------------- */
+/* ---- the life of the node as a broker
+ * --------------------------------------------------------------------------------- */
 
 static struct controller_config controller_settings(struct node *n) {
     return (struct controller_config){
@@ -131,7 +142,8 @@ int control_open(struct control *c, struct kraft_options *options, char **why) {
     return err;
 }
 
-/* The epoch of the clean stop before, if all directories agree on it; -1: after a crash the controller must know. */
+/* The epoch of the clean stop before, if all directories agree on it; -1: after a crash the controller must
+ * know. */
 static int64_t clean_epoch(const struct node *n) {
     int64_t epoch = n->logdirs_n ? logdir_clean_epoch(n->logdirs[0]) : -1;
     for (int i = 1; i < n->logdirs_n; i++)
@@ -153,12 +165,16 @@ static void fill_registration(struct control *c, struct arena *a, struct broker_
     in->log_dirs_n = n->logdirs_n;
     in->listeners = arena_calloc(a, (size_t)n->endpoints_n, sizeof *in->listeners);
     for (int i = 0; i < n->endpoints_n; i++)
-        in->listeners[in->listeners_n++] = (struct broker_registration_request_listener){
-            .name = kstr_of(n->endpoints[i].listener), .host = kstr_of(n->endpoints[i].host),
-            .port = (uint16_t)n->endpoints[i].port, .security_protocol = n->endpoints[i].protocol};
+        in->listeners[in->listeners_n++] =
+            (struct broker_registration_request_listener){.name = kstr_of(n->endpoints[i].listener),
+                                                          .host = kstr_of(n->endpoints[i].host),
+                                                          .port = (uint16_t)n->endpoints[i].port,
+                                                          .security_protocol = n->endpoints[i].protocol};
     in->features = arena_calloc(a, (size_t)features_n + 1, sizeof *in->features);
-    in->features[in->features_n++] = (struct broker_registration_request_feature){
-        .name = KSTR(METADATA_VERSION), .min_supported_version = MV_FIRST, .max_supported_version = MV_LATEST};
+    in->features[in->features_n++] =
+        (struct broker_registration_request_feature){.name = KSTR(METADATA_VERSION),
+                                                     .min_supported_version = MV_FIRST,
+                                                     .max_supported_version = MV_LATEST};
     for (int i = 0; i < features_n; i++)
         if (features[i].latest > 0)
             in->features[in->features_n++] = (struct broker_registration_request_feature){
@@ -176,8 +192,10 @@ int control_register(struct control *c, char **why) {
     struct controller_context x = {.arena = &a, .now_ms = clock_wall_ms()};
     controller_register_broker(c->controller, &x, &in, kraft_end_offset(c->kraft), &out, &records);
     int err = out.error_code ? OE_INVALID : control_commit(c, &records);
-    if (err) *why = xasprintf("the controller refused this broker: %s", kerr_name(out.error_code));
-    else c->node->broker_epoch = out.broker_epoch;
+    if (err)
+        *why = xasprintf("the controller refused this broker: %s", kerr_name(out.error_code));
+    else
+        c->node->broker_epoch = out.broker_epoch;
     for (int i = 0; !err && i < c->node->logdirs_n; i++)
         logdir_set_broker_epoch(c->node->logdirs[i], out.broker_epoch);
     record_list_free(&records);
@@ -185,12 +203,15 @@ int control_register(struct control *c, char **why) {
     return err;
 }
 
-static void broker_state(struct control *c, int16_t (*command)(struct controller *, int32_t, int64_t, struct record_list *)) {
+static void broker_state(struct control *c,
+                         int16_t (*command)(struct controller *, int32_t, int64_t, struct record_list *)) {
     struct record_list records;
     record_list_init(&records);
     int16_t error = command(c->controller, c->node->id, c->node->broker_epoch, &records);
-    if (error) LOG_WARN("control", "broker %d: %s", c->node->id, kerr_name(error));
-    else control_commit(c, &records);
+    if (error)
+        LOG_WARN("control", "broker %d: %s", c->node->id, kerr_name(error));
+    else
+        control_commit(c, &records);
     record_list_free(&records);
 }
 

@@ -1,5 +1,6 @@
-/* The control thread: owns the metadata log (kraft) and the controller, runs their commands one after another, and publishes
- * the images that come of them. It may block on the disk; network loops never do, they send it a request and get it back. */
+/* The control thread: owns the metadata log (kraft) and the controller, runs their commands one after
+ * another, and publishes the images that come of them. It may block on the disk; network loops never do, they
+ * send it a request and get it back. */
 #ifndef OTTLA_SERVER_CONTROL_H
 #define OTTLA_SERVER_CONTROL_H
 
@@ -25,9 +26,9 @@ struct control {
 typedef void control_command(struct control *c, struct request *r, struct record_list *records);
 
 struct control *control_create(struct node *node);
-/* The steps of a start, on the caller's thread: opens the metadata log and loads the image, the node becomes the leader of its
- * quorum; registers as a broker (fenced); is unfenced when it serves; then the thread begins. 0, or an error with *why (to be
- * freed). */
+/* The steps of a start, on the caller's thread: opens the metadata log and loads the image, the node becomes
+ * the leader of its quorum; registers as a broker (fenced); is unfenced when it serves; then the thread
+ * begins. 0, or an error with *why (to be freed). */
 int control_open(struct control *c, struct kraft_options *options, char **why);
 int control_register(struct control *c, char **why);
 void control_unfence(struct control *c);
@@ -37,11 +38,11 @@ void control_stop(struct control *c);
 /* Closes the metadata log. */
 void control_destroy(struct control *c);
 
-/* Network loop. Runs `command` on the control thread, commits its records, publishes, then calls `finish` on the request's
- * loop; the image and replicas are then those of after the command. */
+/* Network loop. Runs `command` on the control thread, commits its records, publishes, then calls `finish` on
+ * the request's loop; the image and replicas are then those of after the command. */
 void control_submit(struct request *r, control_command *command, void (*finish)(struct request *r));
-/* Control thread: commits and publishes. 0 or OE_LIMIT (the list is too large); any other failure ends the process, because
- * a node whose metadata log has failed cannot go on. */
+/* Control thread: commits and publishes. 0 or OE_LIMIT (the list is too large); any other failure ends the
+ * process, because a node whose metadata log has failed cannot go on. */
 int control_commit(struct control *c, const struct record_list *records);
 
 #endif

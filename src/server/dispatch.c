@@ -1,8 +1,8 @@
 /* Request headers v1 and v2, ApiVersions' exception, errors that have no answer.
  *
- * A frame that cannot be answered closes its connection, as in the reference (KafkaApis never sees it): an unknown API key, a
- * version outside of the row (but for ApiVersions, which answers in version 0 with UNSUPPORTED_VERSION), a header or body that
- * does not decode.
+ * A frame that cannot be answered closes its connection, as in the reference (KafkaApis never sees it): an
+ * unknown API key, a version outside of the row (but for ApiVersions, which answers in version 0 with
+ * UNSUPPORTED_VERSION), a header or body that does not decode.
  *
  * Before: server/connection. After: the row's handler (handlers/<api>.c). */
 #include "server/dispatch.h"
@@ -22,8 +22,8 @@
 enum { ARENA_BASE = 64 << 20, ARENA_PER_BYTE = 16, HEADER_MIN = 8 };
 
 static void refuse(struct connection *c, const char *what, int16_t key, int16_t version) {
-    LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s (api key %d, version %d); connection closed", c->peer.host, c->peer.port, what, key,
-                version);
+    LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s (api key %d, version %d); connection closed", c->peer.host,
+                c->peer.port, what, key, version);
     c->closing = true;
 }
 
@@ -99,7 +99,8 @@ int dispatch_encode(struct request *r, struct net *n) {
     if (!err) err = w->err;
     if (!err && writer_total(w) - total - 4 > INT32_MAX) err = OE_LIMIT;
     if (err) {
-        LOG_LIMITED(LOG_ERROR, "server", "%s v%d: the answer cannot be written: %s", r->handler->name, r->version, oerr_text(err));
+        LOG_LIMITED(LOG_ERROR, "server", "%s v%d: the answer cannot be written: %s", r->handler->name,
+                    r->version, oerr_text(err));
         return err;
     }
     writer_patch_i32(w, start, (int32_t)(writer_total(w) - total - 4));

@@ -17,7 +17,8 @@ int16_t kerr_of_fault(enum append_fault fault) {
     case FAULT_TXN_STATE: return KERR_INVALID_TXN_STATE;
     case FAULT_COORDINATOR_FENCED: return KERR_TRANSACTION_COORDINATOR_FENCED;
     case FAULT_IO: return KERR_KAFKA_STORAGE_ERROR;
-    case FAULT_UNSUPPORTED_CODEC: /* the reference knows no better code for a codec or bytes that it cannot read */
+    case FAULT_UNSUPPORTED_CODEC: /* the reference knows no better code for a codec or bytes that it cannot
+                                     read */
     case FAULT_OFFSETS:
     case FAULT_MEMORY: return KERR_UNKNOWN_SERVER_ERROR;
     }

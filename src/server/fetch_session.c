@@ -43,7 +43,9 @@ struct fetch_sessions *fetch_sessions_create(int slots, int64_t items, int64_t e
     return s;
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------------- */
+/* ---- items
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int32_t next_epoch(int32_t epoch) { return epoch == INT32_MAX ? 1 : epoch + 1; }
 
@@ -65,16 +67,22 @@ static void set_item(struct fetch_item *i, const struct fetch_request_fetch_part
 static void list_append(struct fetch_item **first, struct fetch_item **last, struct fetch_item *i) {
     i->prev = *last;
     i->next = NULL;
-    if (*last) (*last)->next = i;
-    else *first = i;
+    if (*last)
+        (*last)->next = i;
+    else
+        *first = i;
     *last = i;
 }
 
 static void list_remove(struct fetch_session *s, struct fetch_item *i) {
-    if (i->prev) i->prev->next = i->next;
-    else s->first = i->next;
-    if (i->next) i->next->prev = i->prev;
-    else s->last = i->prev;
+    if (i->prev)
+        i->prev->next = i->next;
+    else
+        s->first = i->next;
+    if (i->next)
+        i->next->prev = i->prev;
+    else
+        s->last = i->prev;
 }
 
 /* A copy that the session owns, with topic and key in the same memory. */
@@ -113,21 +121,28 @@ static void session_unref(struct fetch_sessions *c, struct fetch_session *s) {
     free(s);
 }
 
-/* ---- the cache; with its lock held ------------------------------------------------------------------------------------ */
+/* ---- the cache; with its lock held
+ * ------------------------------------------------------------------------------------ */
 
 static void used_remove(struct fetch_sessions *c, struct fetch_session *s) {
-    if (s->prev_used) s->prev_used->next_used = s->next_used;
-    else c->oldest = s->next_used;
-    if (s->next_used) s->next_used->prev_used = s->prev_used;
-    else c->newest = s->prev_used;
+    if (s->prev_used)
+        s->prev_used->next_used = s->next_used;
+    else
+        c->oldest = s->next_used;
+    if (s->next_used)
+        s->next_used->prev_used = s->prev_used;
+    else
+        c->newest = s->prev_used;
 }
 
 static void used_append(struct fetch_sessions *c, struct fetch_session *s, int64_t now) {
     s->used_ms = now;
     s->next_used = NULL;
     s->prev_used = c->newest;
-    if (c->newest) c->newest->next_used = s;
-    else c->oldest = s;
+    if (c->newest)
+        c->newest->next_used = s;
+    else
+        c->oldest = s;
     c->newest = s;
 }
 
@@ -166,7 +181,9 @@ int fetch_sessions_count(struct fetch_sessions *s) {
     return n;
 }
 
-/* ---- a request ---------------------------------------------------------------------------------------------------------- */
+/* ---- a request
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* All partitions of the request, as items of the arena. */
 static int read_items(const struct fetch_request *in, struct arena *a, struct fetch_context *c) {
@@ -204,7 +221,8 @@ static void forget_items(struct fetch_sessions *c, struct fetch_session *s, cons
     }
 }
 
-/* An incremental request's changes: partitions that are new or are asked differently. False: there are too many. */
+/* An incremental request's changes: partitions that are new or are asked differently. False: there are too
+ * many. */
 static bool update_items(struct fetch_sessions *c, struct fetch_session *s, const struct fetch_request *in) {
     char key[KEY_MAX];
     for (int32_t t = 0; t < in->topics_n; t++) {
@@ -217,8 +235,11 @@ static bool update_items(struct fetch_sessions *c, struct fetch_session *s, cons
                 set_item(i, asked);
                 continue;
             }
-            struct fetch_item fresh = {.topic = topic->topic, .topic_id = topic->topic_id, .partition = asked->partition,
-                                       .high_watermark = -1, .log_start = -1};
+            struct fetch_item fresh = {.topic = topic->topic,
+                                       .topic_id = topic->topic_id,
+                                       .partition = asked->partition,
+                                       .high_watermark = -1,
+                                       .log_start = -1};
             set_item(&fresh, asked);
             if (c->items_n >= c->items_max) return false;
             session_add(c, s, &fresh);
@@ -229,8 +250,8 @@ static bool update_items(struct fetch_sessions *c, struct fetch_session *s, cons
 }
 
 /* With the lock held. 0 or the error to answer. */
-static int16_t resume(struct fetch_sessions *cache, const struct fetch_request *in, int16_t version, int64_t now,
-                      struct fetch_context *c) {
+static int16_t resume(struct fetch_sessions *cache, const struct fetch_request *in, int16_t version,
+                      int64_t now, struct fetch_context *c) {
     struct fetch_session *s = cache_get(cache, in->session_id);
     if (!s) return KERR_FETCH_SESSION_ID_NOT_FOUND;
     if (s->epoch != in->session_epoch || s->busy) return KERR_INVALID_FETCH_SESSION_EPOCH;
@@ -254,8 +275,8 @@ static int16_t resume(struct fetch_sessions *cache, const struct fetch_request *
     return 0;
 }
 
-int fetch_context_begin(struct fetch_sessions *cache, const struct fetch_request *in, int16_t version, int64_t now_ms,
-                        struct arena *a, struct fetch_context *c) {
+int fetch_context_begin(struct fetch_sessions *cache, const struct fetch_request *in, int16_t version,
+                        int64_t now_ms, struct arena *a, struct fetch_context *c) {
     *c = (struct fetch_context){0};
     if (in->session_epoch == FINAL_EPOCH || in->session_epoch == INITIAL_EPOCH) {
         if (in->session_id) {
@@ -274,7 +295,8 @@ int fetch_context_begin(struct fetch_sessions *cache, const struct fetch_request
     return read_items(in, a, c);
 }
 
-int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c, bool uses_ids, int64_t now_ms) {
+int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c, bool uses_ids,
+                           int64_t now_ms) {
     pthread_mutex_lock(&cache->lock);
     if (cache->items_n + c->items_n > cache->items_max || !make_room(cache, now_ms, c->items_n)) {
         pthread_mutex_unlock(&cache->lock);
@@ -297,9 +319,10 @@ int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c
     return id;
 }
 
-bool fetch_item_answer(struct fetch_context *c, struct fetch_item *i, int16_t error, int64_t high_watermark, int64_t log_start,
-                       bool has_records, bool diverging) {
-    bool must = has_records || error || diverging || i->high_watermark != high_watermark || i->log_start != log_start;
+bool fetch_item_answer(struct fetch_context *c, struct fetch_item *i, int16_t error, int64_t high_watermark,
+                       int64_t log_start, bool has_records, bool diverging) {
+    bool must =
+        has_records || error || diverging || i->high_watermark != high_watermark || i->log_start != log_start;
     i->high_watermark = error ? -1 : high_watermark;
     i->log_start = log_start;
     if (has_records && c->session && c->session->last != i) {

@@ -1,5 +1,5 @@
-/* States: waiting → signalled (in net->woken, or in a mail) → looked at → waiting | ended. A wait that ends while it is
- * signalled is freed by whoever takes it out of the list or delivers the mail. */
+/* States: waiting → signalled (in net->woken, or in a mail) → looked at → waiting | ended. A wait that ends
+ * while it is signalled is freed by whoever takes it out of the list or delivers the mail. */
 #include "server/fetch_wait.h"
 
 #include <stdatomic.h>
@@ -41,15 +41,20 @@ static void wake(struct waiter *in_replica) { /* any thread, log lock held */
     if (this_net == w->net) {
         w->next_woken = w->net->woken;
         w->net->woken = w;
-    } else loop_post(w->net->loop, &w->mail);
+    } else
+        loop_post(w->net->loop, &w->mail);
 }
 
-struct fetch_wait *fetch_wait_next_woken(const struct fetch_wait *w) { return w->next_woken; }
+struct fetch_wait *fetch_wait_next_woken(const struct fetch_wait *w) {
+    return w->next_woken;
+}
 
 void fetch_wait_look(struct fetch_wait *w) {
     atomic_store(&w->signalled, false);
-    if (w->request) w->look(w->request, false);
-    else free(w);
+    if (w->request)
+        w->look(w->request, false);
+    else
+        free(w);
 }
 
 static void on_mail(struct mail *m) {

@@ -1,7 +1,9 @@
-/* A fetch that waits for more bytes: its place in the replicas that it reads, its time limit, and how it is woken.
+/* A fetch that waits for more bytes: its place in the replicas that it reads, its time limit, and how it is
+ * woken.
  *
- * Owned by the request's network loop. Appending threads only mark it (with a replica's log lock held) and send it to its
- * loop; there `look` is called at the end of a burst, and decides: fetch_wait_end() and answer, or go on waiting. */
+ * Owned by the request's network loop. Appending threads only mark it (with a replica's log lock held) and
+ * send it to its loop; there `look` is called at the end of a burst, and decides: fetch_wait_end() and
+ * answer, or go on waiting. */
 #ifndef OTTLA_SERVER_FETCH_WAIT_H
 #define OTTLA_SERVER_FETCH_WAIT_H
 
@@ -13,8 +15,8 @@ struct net;
 struct replica;
 struct request;
 
-/* Starts to wait on n replicas (each is referenced) until `until` (monotonic ms). The caller then looks once more by itself,
- * since bytes may have come between its reading and this call. */
+/* Starts to wait on n replicas (each is referenced) until `until` (monotonic ms). The caller then looks once
+ * more by itself, since bytes may have come between its reading and this call. */
 struct fetch_wait *fetch_wait_begin(struct request *r, struct replica **replicas, int n, int64_t until,
                                     void (*look)(struct request *r, bool expired));
 /* Ends the waiting and frees it. */

@@ -1,4 +1,5 @@
-/* The table of handlers: what api_list.h names, with its generated decoder and encoder behind functions of one type. */
+/* The table of handlers: what api_list.h names, with its generated decoder and encoder behind functions of
+ * one type. */
 #include "base/assert.h"
 #include "server/handlers/handlers.h"
 #include "server/request.h"
@@ -7,20 +8,29 @@
 #include "wire/writer.h"
 #include "server/api_headers.h"
 
-#define API(key, name, flags)                                                                                          \
-    static int decode_##name(void *in, struct reader *from, int16_t version, struct arena *a) {                        \
-        return name##_request_decode(in, from, version, a);                                                            \
-    }                                                                                                                  \
-    static int encode_##name(const void *out, struct writer *to, int16_t version) {                                    \
-        return name##_response_encode(out, to, version);                                                               \
-    }                                                                                                                  \
+#define API(key, name, flags)                                                                                \
+    static int decode_##name(void *in, struct reader *from, int16_t version, struct arena *a) {              \
+        return name##_request_decode(in, from, version, a);                                                  \
+    }                                                                                                        \
+    static int encode_##name(const void *out, struct writer *to, int16_t version) {                          \
+        return name##_response_encode(out, to, version);                                                     \
+    }                                                                                                        \
     static void run_##name(struct request *r, void *in) { handle_##name(r, in); }
 #include "server/api_list.h"
 #undef API
 
 static struct handler table[HANDLER_KEYS] = {
-#define API(api_key, name, api_flags)                                                                                  \
-    [API_##api_key] = {#name, sizeof(struct name##_request), decode_##name, encode_##name, run_##name, api_flags, API_##api_key, 0, 0, 0},
+#define API(api_key, name, api_flags)                                                                        \
+    [API_##api_key] = {#name,                                                                                \
+                       sizeof(struct name##_request),                                                        \
+                       decode_##name,                                                                        \
+                       encode_##name,                                                                        \
+                       run_##name,                                                                           \
+                       api_flags,                                                                            \
+                       API_##api_key,                                                                        \
+                       0,                                                                                    \
+                       0,                                                                                    \
+                       0},
 #include "server/api_list.h"
 #undef API
 };

@@ -1,5 +1,6 @@
-/* One timer, on the control loop, at the earliest thing that is due; the work itself is one job on a worker at a time. Nothing is
- * armed while no partition has been written since the last round, so an idle node does not wake up. */
+/* One timer, on the control loop, at the earliest thing that is due; the work itself is one job on a worker
+ * at a time. Nothing is armed while no partition has been written since the last round, so an idle node does
+ * not wake up. */
 #include "server/housekeeping.h"
 
 #include <stdatomic.h>
@@ -25,7 +26,8 @@ struct housekeeping {
     struct mail mail;
     struct job job;
     _Atomic bool wake_posted, due_posted;
-    _Atomic int64_t wanted, armed; /* wall clock: the earliest that housekeeping_due asked for since; when the timer fires */
+    _Atomic int64_t wanted,
+        armed; /* wall clock: the earliest that housekeeping_due asked for since; when the timer fires */
     struct mail due_mail;
     bool running, again, stopping;
     int64_t next_retention, next_checkpoint, next_tick; /* wall clock; the job's while it runs */
@@ -33,7 +35,8 @@ struct housekeeping {
     bool recovering;
 };
 
-/* ---- the work, on a worker -------------------------------------------------------------------------------------------- */
+/* ---- the work, on a worker
+ * -------------------------------------------------------------------------------------------- */
 
 static void retention(struct node *n, int64_t now) {
     size_t count;
@@ -41,7 +44,8 @@ static void retention(struct node *n, int64_t now) {
     for (size_t i = 0; i < count; i++) {
         struct replica *p = all[i];
         log_lock(p->log);
-        if (!p->deleted && !log_is_offline(p->log) && log_config(p->log)->cleanup_delete) log_retention(p->log, now);
+        if (!p->deleted && !log_is_offline(p->log) && log_config(p->log)->cleanup_delete)
+            log_retention(p->log, now);
         if (log_is_open(p->log)) log_expire_producers(p->log, now);
         log_unlock(p->log);
         replica_unref(p);
@@ -71,7 +75,8 @@ static void work(struct job *j) {
     }
 }
 
-/* ---- when; on the control loop ---------------------------------------------------------------------------------------- */
+/* ---- when; on the control loop
+ * ---------------------------------------------------------------------------------------- */
 
 static void arm(struct housekeeping *h) {
     int64_t now = clock_wall_ms(), due = least(least(h->next_retention, h->next_checkpoint), h->next_tick);
@@ -94,15 +99,19 @@ static void run(struct housekeeping *h) {
 }
 
 static void on_done(struct mail *m) {
-    struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, job) - offsetof(struct job, mail));
+    struct housekeeping *h =
+        (struct housekeeping *)((char *)m - offsetof(struct housekeeping, job) - offsetof(struct job, mail));
     h->running = false;
     if (h->again) {
         h->again = false;
         run(h);
-    } else if (!h->stopping) arm(h);
+    } else if (!h->stopping)
+        arm(h);
 }
 
-static void on_timer(struct timer *t) { run((struct housekeeping *)((char *)t - offsetof(struct housekeeping, timer))); }
+static void on_timer(struct timer *t) {
+    run((struct housekeeping *)((char *)t - offsetof(struct housekeeping, timer)));
+}
 
 static void on_wake(struct mail *m) {
     struct housekeeping *h = (struct housekeeping *)((char *)m - offsetof(struct housekeeping, mail));
@@ -118,7 +127,8 @@ static void on_due_mail(struct mail *m) {
 
 void housekeeping_due(struct housekeeping *h, int64_t at) {
     int64_t wanted = atomic_load(&h->wanted);
-    while (at < wanted && !atomic_compare_exchange_weak(&h->wanted, &wanted, at));
+    while (at < wanted && !atomic_compare_exchange_weak(&h->wanted, &wanted, at))
+        ;
     if (at < atomic_load(&h->armed) && !atomic_exchange(&h->due_posted, true))
         loop_post(h->node->control->loop, &h->due_mail);
 }

@@ -1,7 +1,7 @@
 /* What a node does from time to time, on workers: retention (log.retention.check.interval.ms), checkpoints
- * (log.flush.offset.checkpoint.interval.ms), deletion of files that are due, closing of idle logs, flushes by time (flush.ms),
- * recovery of logs that nobody has used yet after a crash. Its timers live on the control loop and are only set while there is
- * something to wait for. */
+ * (log.flush.offset.checkpoint.interval.ms), deletion of files that are due, closing of idle logs, flushes by
+ * time (flush.ms), recovery of logs that nobody has used yet after a crash. Its timers live on the control
+ * loop and are only set while there is something to wait for. */
 #ifndef OTTLA_SERVER_HOUSEKEEPING_H
 #define OTTLA_SERVER_HOUSEKEEPING_H
 
@@ -12,9 +12,11 @@ struct logdir;
 struct node;
 
 struct housekeeping *housekeeping_start(struct node *n);
-/* Any thread: something was written or deleted: timers that were off because nothing was to be done are set again. */
+/* Any thread: something was written or deleted: timers that were off because nothing was to be done are set
+ * again. */
 void housekeeping_wake(struct housekeeping *h);
-/* Any thread: a log wants to be flushed at `at` (wall clock), perhaps earlier than anything else that waits (flush.ms). */
+/* Any thread: a log wants to be flushed at `at` (wall clock), perhaps earlier than anything else that waits
+ * (flush.ms). */
 void housekeeping_due(struct housekeeping *h, int64_t at);
 /* After the control loop has ended: no job begins any more. */
 void housekeeping_stop(struct housekeeping *h);

@@ -19,7 +19,8 @@ static int16_t error_of(enum replica_missing why, int16_t no_topic) {
 
 struct replica *lookup_by_name(struct node *n, struct kstr topic, int32_t partition, int16_t *error) {
     enum replica_missing why;
-    struct replica *p = replicas_find(n->replicas, topic.len > 0 ? topic.s : "", topic.len > 0 ? (size_t)topic.len : 0, partition, &why);
+    struct replica *p = replicas_find(n->replicas, topic.len > 0 ? topic.s : "",
+                                      topic.len > 0 ? (size_t)topic.len : 0, partition, &why);
     *error = error_of(why, KERR_UNKNOWN_TOPIC_OR_PARTITION);
     return p;
 }

@@ -1,5 +1,5 @@
-/* Where a partition that a client names is: its replica here, or the error code to answer with. Network loop; what is found is
- * valid until the end of the burst. */
+/* Where a partition that a client names is: its replica here, or the error code to answer with. Network loop;
+ * what is found is valid until the end of the burst. */
 #ifndef OTTLA_SERVER_LOOKUP_H
 #define OTTLA_SERVER_LOOKUP_H
 
@@ -15,8 +15,8 @@ struct replica;
 struct replica *lookup_by_name(struct node *n, struct kstr topic, int32_t partition, int16_t *error);
 /* By id: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR. */
 struct replica *lookup_by_id(struct node *n, const struct uuid *id, int32_t partition, int16_t *error);
-/* The epoch that a client believes in (−1: it says nothing) against the leader's: 0, FENCED_ or UNKNOWN_LEADER_EPOCH.
- * The log's lock is held. */
+/* The epoch that a client believes in (−1: it says nothing) against the leader's: 0, FENCED_ or
+ * UNKNOWN_LEADER_EPOCH. The log's lock is held. */
 int16_t check_leader_epoch(const struct replica *p, int32_t epoch);
 
 #endif

@@ -19,7 +19,8 @@ struct request *net_request_new(struct net *n) {
     if (r) {
         n->free_requests = r->next;
         n->free_count--;
-    } else r = xmalloc(sizeof *r);
+    } else
+        r = xmalloc(sizeof *r);
     memset(r, 0, offsetof(struct request, arena));
     r->net = n;
     r->node = n->node;
@@ -46,7 +47,8 @@ void net_out_reset(struct net *n) {
     if (n->out.end - n->out.buf > KEEP_OUT) {
         writer_free(&n->out);
         writer_init(&n->out, OUT_LIMIT);
-    } else writer_reset(&n->out);
+    } else
+        writer_reset(&n->out);
 }
 
 void net_burst_end(struct net *n) {
@@ -60,7 +62,8 @@ void net_burst_end(struct net *n) {
 /* connections.max.idle.ms: the list is in order of activity, so only its oldest need be looked at. */
 static void on_idle_timer(struct timer *t) {
     struct net *n = (struct net *)((char *)t - offsetof(struct net, idle_timer));
-    int64_t limit = n->node->connections_max_idle_ms > 0 ? n->node->connections_max_idle_ms : 1, now = loop_now(n->loop);
+    int64_t limit = n->node->connections_max_idle_ms > 0 ? n->node->connections_max_idle_ms : 1,
+            now = loop_now(n->loop);
     for (struct connection *c; (c = n->oldest) && c->active_ms + limit <= now;) {
         if (!c->first) {
             connection_close(c, "idle for connections.max.idle.ms");

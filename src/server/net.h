@@ -22,20 +22,21 @@ struct net {
     struct node *node;
     int index;
     pthread_t thread;
-    struct appender appender;           /* the produce batches of the running burst */
-    struct writer out;                  /* the answers of the running burst */
-    struct connection *bursting;        /* whose burst is running */
+    struct appender appender;    /* the produce batches of the running burst */
+    struct writer out;           /* the answers of the running burst */
+    struct connection *bursting; /* whose burst is running */
     struct inbuf *spare[POOLED_BUFFERS];
     int spare_count;
     struct request *free_requests;
     int free_count;
     struct connection *oldest, *newest; /* by last activity; for connections.max.idle.ms */
     struct timer idle_timer;
-    struct connection *retry, **retry_last; /* read nothing while too many bytes are queued; who came first is first */
+    struct connection *retry,
+        **retry_last; /* read nothing while too many bytes are queued; who came first is first */
     struct timer retry_timer;
     int connections;
-    struct codec *codec;                /* for recompression and looking into compressed batches */
-    struct fetch_wait *woken;           /* fetches to look at again at the end of the burst */
+    struct codec *codec;      /* for recompression and looking into compressed batches */
+    struct fetch_wait *woken; /* fetches to look at again at the end of the burst */
 };
 
 /* The connection reads again after a moment (queued.max.request.bytes). */
@@ -52,7 +53,8 @@ void net_start(struct net *n);
 /* Any thread: closes the connections and ends the thread; net_join waits for it. */
 void net_stop(struct net *n);
 void net_join(struct net *n);
-/* Any thread, after everyone who writes to its loop has ended: reads the last letters, so that each request finds its end. */
+/* Any thread, after everyone who writes to its loop has ended: reads the last letters, so that each request
+ * finds its end. */
 void net_settle(struct net *n);
 void net_destroy(struct net *n);
 

@@ -1,14 +1,16 @@
 /* The start of a node, in order; each step undoes nothing that was on disk when it fails:
- *   1. log directories: formatted (made so when no configuration file was given), locked, opened; recovery is lazy
+ *   1. log directories: formatted (made so when no configuration file was given), locked, opened; recovery is
+ * lazy
  *   2. metadata log: replayed into the image; this node leads its quorum of one
- *   3. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put aside
+ *   3. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put
+ * aside
  *   4. listeners are bound; the broker registers with their ports
  *   5. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
- * The stop goes backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs end with a letter
- * to those who asked, and only then the memory of all of them.
+ * The stop goes backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs
+ * end with a letter to those who asked, and only then the memory of all of them.
  *
- * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image, so that a
- * partition that a client can see can be written. */
+ * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image,
+ * so that a partition that a client can see can be written. */
 #include "server/node.h"
 
 #include <stdatomic.h>
@@ -48,7 +50,8 @@
 
 enum { WORKERS = 8, SESSION_ITEMS = 1 << 20, SESSION_EVICTION_MS = 120000 };
 
-/* ---- publishing ----------------------------------------------------------------------------------------------------- */
+/* ---- publishing
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct image *node_image(struct node *n) {
     pthread_mutex_lock(&n->image_lock);
@@ -92,7 +95,8 @@ const struct node_endpoint *node_endpoint(const struct node *n, const char *list
     return NULL;
 }
 
-/* ---- what the table of replicas asks --------------------------------------------------------------------------------- */
+/* ---- what the table of replicas asks
+ * --------------------------------------------------------------------------------- */
 
 static struct logdir *choose_directory(struct node *n, const struct uuid *directory) {
     struct logdir *least = NULL;
@@ -105,7 +109,8 @@ static struct logdir *choose_directory(struct node *n, const struct uuid *direct
     return least;
 }
 
-static struct log *open_log(void *arg, const struct replica_topic *t, int32_t index, const struct uuid *directory) {
+static struct log *open_log(void *arg, const struct replica_topic *t, int32_t index,
+                            const struct uuid *directory) {
     struct node *n = arg;
     char name[300];
     struct log *log = NULL;
@@ -177,10 +182,12 @@ static void quiesce(void *arg, void (*then)(void *), void *then_arg) {
     }
 }
 
-/* ---- directories ------------------------------------------------------------------------------------------------------ */
+/* ---- directories
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void dir_offline(void *owner, struct logdir *d, int err) {
-    LOG_ERROR("storage", "log directory %s is offline: %s; its partitions answer KAFKA_STORAGE_ERROR", logdir_path(d), oerr_text(err));
+    LOG_ERROR("storage", "log directory %s is offline: %s; its partitions answer KAFKA_STORAGE_ERROR",
+              logdir_path(d), oerr_text(err));
 }
 
 /* No file was given: the directories are made and formatted as `ottla storage format --standalone` does. */
@@ -192,32 +199,45 @@ static int format_first(struct node *n, const struct config_node *c, struct strb
     char id[UUID_TEXT], *why = NULL;
     random_seed(&random, n->seed);
     struct uuid cluster = uuid_random(&random);
-    int err = format_run(&(struct format_options){.fs = fs_real(), .cluster_id = uuid_format(&cluster, id), .node_id = c->id,
-                                                  .dirs = c->log_dirs.items, .dirs_n = c->log_dirs.n,
-                                                  .metadata_dir = c->metadata_log_dir, .ignore_formatted = true,
-                                                  .dynamic_quorum = true, .standalone = true, .host = "127.0.0.1", .port = 9093,
-                                                  .controller_listener = "CONTROLLER", .now_ms = clock_wall_ms(), .random = &random},
+    int err = format_run(&(struct format_options){.fs = fs_real(),
+                                                  .cluster_id = uuid_format(&cluster, id),
+                                                  .node_id = c->id,
+                                                  .dirs = c->log_dirs.items,
+                                                  .dirs_n = c->log_dirs.n,
+                                                  .metadata_dir = c->metadata_log_dir,
+                                                  .ignore_formatted = true,
+                                                  .dynamic_quorum = true,
+                                                  .standalone = true,
+                                                  .host = "127.0.0.1",
+                                                  .port = 9093,
+                                                  .controller_listener = "CONTROLLER",
+                                                  .now_ms = clock_wall_ms(),
+                                                  .random = &random},
                          &why);
     if (err) strbuf_addf(error, "%s", why ? why : oerr_text(err));
     free(why);
     return err;
 }
 
-static int check_identity(struct node *n, const struct config_node *c, const char *dir, struct meta_properties *m,
-                          struct strbuf *error) {
+static int check_identity(struct node *n, const struct config_node *c, const char *dir,
+                          struct meta_properties *m, struct strbuf *error) {
     int err = meta_properties_read(fs_real(), dir, m);
     if (err) {
-        strbuf_addf(error, err == OE_NOTFOUND ? "%s is not formatted: run `ottla storage format`" : "%s/meta.properties: cannot be read",
+        strbuf_addf(error,
+                    err == OE_NOTFOUND ? "%s is not formatted: run `ottla storage format`"
+                                       : "%s/meta.properties: cannot be read",
                     dir);
         return err;
     }
     if (m->node_id != c->id) {
-        strbuf_addf(error, "%s belongs to node %d, but node.id=%d: use that node's directory or id", dir, m->node_id, c->id);
+        strbuf_addf(error, "%s belongs to node %d, but node.id=%d: use that node's directory or id", dir,
+                    m->node_id, c->id);
         return OE_INVALID;
     }
     if (!n->cluster_id[0]) snprintf(n->cluster_id, sizeof n->cluster_id, "%s", m->cluster_id);
     if (strcmp(n->cluster_id, m->cluster_id) != 0) {
-        strbuf_addf(error, "%s belongs to cluster %s, the other directories to %s", dir, m->cluster_id, n->cluster_id);
+        strbuf_addf(error, "%s belongs to cluster %s, the other directories to %s", dir, m->cluster_id,
+                    n->cluster_id);
         return OE_INVALID;
     }
     return 0;
@@ -233,11 +253,16 @@ static int open_directories(struct node *n, const struct config_node *c, struct 
         int err = check_identity(n, c, dir, &m, error);
         if (err) return err;
         n->directory_ids[n->logdirs_n] = m.directory_id;
-        err = logdir_open(&(struct logdir_options){.fs = fs_real(), .path = dir, .config = n->default_settings,
-                                                   .now_ms = clock_wall_ms(), .on_offline = dir_offline, .owner = n},
+        err = logdir_open(&(struct logdir_options){.fs = fs_real(),
+                                                   .path = dir,
+                                                   .config = n->default_settings,
+                                                   .now_ms = clock_wall_ms(),
+                                                   .on_offline = dir_offline,
+                                                   .owner = n},
                           &n->logdirs[n->logdirs_n]);
         if (err) {
-            strbuf_addf(error, err == OE_AGAIN ? "%s is in use by another process" : "%s cannot be opened", dir);
+            strbuf_addf(error, err == OE_AGAIN ? "%s is in use by another process" : "%s cannot be opened",
+                        dir);
             return err;
         }
         n->logdirs_n++;
@@ -245,7 +270,9 @@ static int open_directories(struct node *n, const struct config_node *c, struct 
     return 0;
 }
 
-/* ---- metadata --------------------------------------------------------------------------------------------------------- */
+/* ---- metadata
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static int open_metadata(struct node *n, const struct config_node *c, struct strbuf *error) {
     const struct listeners *l = config_listeners(n->config);
@@ -310,14 +337,16 @@ static void put_strays_aside(struct node *n) {
         void *to[] = {n, &strays};
         logdir_each(n->logdirs[i], find_stray, to);
         for (size_t k = 0; k < strays.n; k++) {
-            LOG_WARN("storage", "%s/%s is not in the metadata: put aside as -stray", logdir_path(n->logdirs[i]), log_name(strays.logs[k]));
+            LOG_WARN("storage", "%s/%s is not in the metadata: put aside as -stray",
+                     logdir_path(n->logdirs[i]), log_name(strays.logs[k]));
             logdir_stray_log(n->logdirs[i], strays.logs[k]);
         }
         free(strays.logs);
     }
 }
 
-/* ---- listeners -------------------------------------------------------------------------------------------------------- */
+/* ---- listeners
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int open_listeners(struct node *n, struct strbuf *error) {
     const struct listeners *l = config_listeners(n->config);
@@ -326,7 +355,8 @@ static int open_listeners(struct node *n, struct strbuf *error) {
     for (int32_t i = 0; i < l->n; i++) {
         const struct listener *one = &l->items[i];
         if (one->protocol != PROTOCOL_PLAINTEXT) {
-            strbuf_addf(error, "listener %s: %s is not there yet, only PLAINTEXT", one->name, security_protocol_name(one->protocol));
+            strbuf_addf(error, "listener %s: %s is not there yet, only PLAINTEXT", one->name,
+                        security_protocol_name(one->protocol));
             return OE_UNSUPPORTED;
         }
         if (one->controller) continue; /* nothing speaks to the controller of a single node */
@@ -339,14 +369,17 @@ static int open_listeners(struct node *n, struct strbuf *error) {
         if (!one->advertised) continue;
         char own[256] = "localhost";
         if (!one->advertised_host[0]) gethostname(own, sizeof own - 1);
-        n->endpoints[n->endpoints_n++] = (struct node_endpoint){
-            .listener = one->name, .host = xstrdup(one->advertised_host[0] ? one->advertised_host : own),
-            .port = one->advertised_port ? one->advertised_port : port, .protocol = (int16_t)one->protocol};
+        n->endpoints[n->endpoints_n++] =
+            (struct node_endpoint){.listener = one->name,
+                                   .host = xstrdup(one->advertised_host[0] ? one->advertised_host : own),
+                                   .port = one->advertised_port ? one->advertised_port : port,
+                                   .protocol = (int16_t)one->protocol};
     }
     return 0;
 }
 
-/* ---- start and stop --------------------------------------------------------------------------------------------------- */
+/* ---- start and stop
+ * --------------------------------------------------------------------------------------------------- */
 
 static int loops_wanted(const struct config *c) {
     if (config_layer_get(config_layer(c, SOURCE_STATIC), "num.network.threads"))
@@ -386,7 +419,12 @@ static int open_all(struct node *n, struct strbuf *error) {
     if (!err) err = open_metadata(n, c, error);
     if (err) return err;
     put_strays_aside(n);
-    struct replicas_ops ops = {.arg = n, .open_log = open_log, .config_of = config_of, .delete_log = delete_log, .release_log = release_log, .quiesce = quiesce};
+    struct replicas_ops ops = {.arg = n,
+                               .open_log = open_log,
+                               .config_of = config_of,
+                               .delete_log = delete_log,
+                               .release_log = release_log,
+                               .quiesce = quiesce};
     n->replicas = replicas_create(n->id, &ops, n->workers);
     replicas_load(n->replicas, n->image);
     err = open_listeners(n, error);
@@ -407,8 +445,10 @@ static void free_parts(struct node *n, bool stopped) {
     free(n->nets);
     if (n->control) control_destroy(n->control);
     for (int i = 0; i < n->logdirs_n; i++)
-        if (stopped && !logdir_is_offline(n->logdirs[i])) logdir_close(n->logdirs[i], clock_wall_ms());
-        else logdir_abandon(n->logdirs[i]);
+        if (stopped && !logdir_is_offline(n->logdirs[i]))
+            logdir_close(n->logdirs[i], clock_wall_ms());
+        else
+            logdir_abandon(n->logdirs[i]);
     if (n->replicas) replicas_destroy(n->replicas); /* and with it what the logs' configurations were in */
     if (n->producer_ids) producer_ids_destroy(n->producer_ids);
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);

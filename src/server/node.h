@@ -68,10 +68,11 @@ struct strbuf;
 /* Any thread: the configuration that is in force, with a reference (config_unref). */
 static inline struct config *node_config(struct node *n) { return config_cell_get(&n->current); }
 
-/* Opens the directories, loads the metadata, listens, serves. NULL with one line in *error; nothing is left running then.
- * Takes over the caller's reference of config. */
+/* Opens the directories, loads the metadata, listens, serves. NULL with one line in *error; nothing is left
+ * running then. Takes over the caller's reference of config. */
 struct node *node_start(struct config *config, struct strbuf *error);
-/* A clean stop: no new connections, the running requests end, everything is flushed, the directories are marked clean. */
+/* A clean stop: no new connections, the running requests end, everything is flushed, the directories are
+ * marked clean. */
 void node_stop(struct node *n);
 
 /* Any thread: the newest metadata, with a reference (image_unref). */

@@ -1,4 +1,5 @@
-/* Producer ids: given out from blocks of 1,000 that the controller allocates (RPCProducerIdManager). Any network loop. */
+/* Producer ids: given out from blocks of 1,000 that the controller allocates (RPCProducerIdManager). Any
+ * network loop. */
 #ifndef OTTLA_SERVER_PRODUCER_IDS_H
 #define OTTLA_SERVER_PRODUCER_IDS_H
 
@@ -10,8 +11,8 @@ struct request;
 
 struct producer_ids *producer_ids_create(void);
 void producer_ids_destroy(struct producer_ids *p);
-/* The next id: calls then(r, id) now, or, when a block has to be fetched first, later on the request's loop. id −1: the
- * controller gave none. */
+/* The next id: calls then(r, id) now, or, when a block has to be fetched first, later on the request's loop.
+ * id −1: the controller gave none. */
 void producer_ids_next(struct request *r, void (*then)(struct request *r, int64_t id));
 
 #endif

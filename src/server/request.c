@@ -36,8 +36,10 @@ struct image *request_image_again(struct request *r) {
 static void done(struct request *r) {
     ASSERT(!r->done);
     r->done = true;
-    if (r->orphan) net_request_free(r->net, r);
-    else connection_answer(r->conn);
+    if (r->orphan)
+        net_request_free(r->net, r);
+    else
+        connection_answer(r->conn);
 }
 
 void request_finish(struct request *r, const void *out) {
@@ -53,8 +55,8 @@ void request_finish_silent(struct request *r) {
 
 void request_fail(struct request *r, const char *why) {
     if (r->conn) {
-        LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s: %s; connection closed", r->conn->peer.host, r->conn->peer.port, r->handler->name,
-                    why);
+        LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s: %s; connection closed", r->conn->peer.host,
+                    r->conn->peer.port, r->handler->name, why);
         r->conn->closing = true;
         r->failed = true;
     }
@@ -73,4 +75,6 @@ void request_resume(struct request *r, void (*fn)(struct request *r)) {
 }
 
 const char *request_host(const struct request *r) { return r->conn ? r->conn->peer.host : ""; }
-const char *request_listener(const struct request *r) { return r->conn ? acceptor_name(r->conn->acceptor) : ""; }
+const char *request_listener(const struct request *r) {
+    return r->conn ? acceptor_name(r->conn->acceptor) : "";
+}

@@ -9,12 +9,13 @@
  *         request_finish(r, out);
  *     }
  *
- * It runs on the connection's network loop and must not block. Later: keep `r`, work on another thread, then call
- * request_resume(r, fn) from there; fn runs on the request's loop and finishes it. The client may have gone in the meantime
- * (r->conn is NULL then): finish as always, nothing is sent.
+ * It runs on the connection's network loop and must not block. Later: keep `r`, work on another thread, then
+ * call request_resume(r, fn) from there; fn runs on the request's loop and finishes it. The client may have
+ * gone in the meantime (r->conn is NULL then): finish as always, nothing is sent.
  *
- * `in` and all that it points to live in the request (in its arena, or for API_PIPELINED rows in the connection's buffer,
- * which is valid until the handler returns and, while the request is not finished, until the end of the burst only). */
+ * `in` and all that it points to live in the request (in its arena, or for API_PIPELINED rows in the
+ * connection's buffer, which is valid until the handler returns and, while the request is not finished, until
+ * the end of the burst only). */
 #ifndef OTTLA_SERVER_REQUEST_H
 #define OTTLA_SERVER_REQUEST_H
 
@@ -40,7 +41,8 @@ enum {
 
 /* How an API is served. */
 enum api_flags {
-    API_PIPELINED = 1, /* the next request of the connection may begin before this one is finished; decoded in place */
+    API_PIPELINED =
+        1, /* the next request of the connection may begin before this one is finished; decoded in place */
 };
 
 /* A row of the table of handlers: one API, one file. */
@@ -71,26 +73,29 @@ struct request {
     int32_t correlation_id;
     struct kstr client_id;
     bool done, silent, orphan;
-    bool failed;             /* done, and the connection ends here */
+    bool failed; /* done, and the connection ends here */
     int32_t throttle_ms;
     const void *out;                   /* the response, once done */
     void (*resume)(struct request *r); /* of request_resume */
-    void (*cancel)(struct request *r); /* set by a handler that waits: called when the client goes; NULL: it goes on */
-    void (*detach)(struct request *r); /* API_PIPELINED: called at the end of the burst when the answer has not left: copies
-                                        * what still points into the connection's buffer; NULL: nothing does */
-    void *state;                       /* the handler's own */
-    struct image *image;               /* of request_image */
+    void (*cancel)(
+        struct request *r); /* set by a handler that waits: called when the client goes; NULL: it goes on */
+    void (*detach)(
+        struct request *r); /* API_PIPELINED: called at the end of the burst when the answer has not left:
+                             * copies what still points into the connection's buffer; NULL: nothing does */
+    void *state;            /* the handler's own */
+    struct image *image;    /* of request_image */
     struct mail mail;
     int64_t received_ms; /* monotonic */
     struct arena arena;
     uint64_t memory[REQUEST_INLINE / 8];
 };
 
-/* One object of a fixed size from the request's arena, cleared; never NULL (64 KiB are kept back from the limit for such). */
+/* One object of a fixed size from the request's arena, cleared; never NULL (64 KiB are kept back from the
+ * limit for such). */
 void *request_alloc(struct request *r, size_t size);
 
-/* The newest metadata, held until the request is freed: answers may point into it. The same one for all calls until
- * request_image_again. */
+/* The newest metadata, held until the request is freed: answers may point into it. The same one for all calls
+ * until request_image_again. */
 struct image *request_image(struct request *r);
 struct image *request_image_again(struct request *r);
 
@@ -107,7 +112,8 @@ void request_finish_silent(struct request *r);
 void request_fail(struct request *r, const char *why);
 /* Any thread: runs fn(r) on the request's loop. */
 void request_resume(struct request *r, void (*fn)(struct request *r));
-/* The peer's address as text ("127.0.0.1"), or "" when it has gone; and the listener's name that it came by. */
+/* The peer's address as text ("127.0.0.1"), or "" when it has gone; and the listener's name that it came by.
+ */
 const char *request_host(const struct request *r);
 const char *request_listener(const struct request *r);
 

@@ -49,7 +49,8 @@ struct log_config *topic_settings(const struct config *c, const struct image *im
     const struct config_set *set = image ? image_configs(image, CONFIG_TOPIC, topic, strlen(topic)) : NULL;
     int32_t n = set ? set->n : 0;
     struct config_pair *pairs = xcalloc((size_t)n, sizeof *pairs);
-    for (int32_t i = 0; i < n; i++) pairs[i] = (struct config_pair){set->entries[i].name, set->entries[i].value};
+    for (int32_t i = 0; i < n; i++)
+        pairs[i] = (struct config_pair){set->entries[i].name, set->entries[i].value};
     struct topic_config t;
     topic_config_resolve(c, pairs, n, &t);
     free(pairs);

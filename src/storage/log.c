@@ -112,7 +112,8 @@ void log_set_config(struct log *l, const struct log_config *c) {
 
 int log_failed(struct log *l, int err, const char *doing) {
     if (err == OE_OFFLINE || err == OE_RANGE || err == OE_NOMEM) return err;
-    if (l->deleted) return OE_OFFLINE; /* its directory has another name now, which is no failure of the disk */
+    if (l->deleted)
+        return OE_OFFLINE; /* its directory has another name now, which is no failure of the disk */
     LOG_LIMITED(LOG_ERROR, "storage", "%s/%s: %s failed: %s", logdir_path(l->dir), l->name, doing,
                 oerr_text(err));
     logdir_fail(l->dir, err);

@@ -363,7 +363,8 @@ static int load(struct logdir *d, int64_t now_ms) {
     if ((err = read_checkpoint(d, RECOVERY_POINTS, see_recovery_point))) return err;
     if ((err = read_checkpoint(d, LOG_STARTS, see_start))) return err;
     if ((err = read_checkpoint(d, HIGH_WATERMARKS, see_high_watermark))) return err;
-    bool fresh = d->logs.count == 1 && logdir_find(d, "__cluster_metadata-0"); /* formatted, or nothing but that */
+    bool fresh =
+        d->logs.count == 1 && logdir_find(d, "__cluster_metadata-0"); /* formatted, or nothing but that */
     if (d->logs.count && !(fresh && o.trust == TRUST_FLUSHED))
         LOG_INFO("storage", "%s: %zu partitions, %s", d->path, d->logs.count,
                  o.trust == TRUST_ALL      ? "stopped cleanly"

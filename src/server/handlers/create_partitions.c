@@ -1,4 +1,5 @@
-/* CreatePartitions: validated and decided by the controller (controller/controller.h), committed, then answered. */
+/* CreatePartitions: validated and decided by the controller (controller/controller.h), committed, then
+ * answered. */
 #include "server/handlers/handlers.h"
 
 #include "api/create_partitions.h"

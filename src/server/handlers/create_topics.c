@@ -1,4 +1,5 @@
-/* CreateTopics: validated and decided by the controller (controller/controller.h), committed, then answered. */
+/* CreateTopics: validated and decided by the controller (controller/controller.h), committed, then answered.
+ */
 #include "server/handlers/handlers.h"
 
 #include "api/create_topics.h"

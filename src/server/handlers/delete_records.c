@@ -1,5 +1,6 @@
-/* DeleteRecords: moves the log start offset; −1 means the high watermark. KafkaApis.handleDeleteRecordsRequest,
- * ReplicaManager.deleteRecordsOnLocalLog. Segments that are wholly below go with the next retention round. */
+/* DeleteRecords: moves the log start offset; −1 means the high watermark.
+ * KafkaApis.handleDeleteRecordsRequest, ReplicaManager.deleteRecordsOnLocalLog. Segments that are wholly
+ * below go with the next retention round. */
 #include "server/handlers/handlers.h"
 
 #include "api/delete_records.h"
@@ -19,7 +20,8 @@ enum { HIGH_WATERMARK = -1 };
 static int16_t delete_below(struct request *r, struct replica *p, int64_t offset, int64_t *low) {
     int err = replica_open(p, loop_wall(r->net->loop));
     if (err) return kerr_of_storage(err);
-    if (!log_config(p->log)->cleanup_delete && log_config(p->log)->cleanup_compact) return KERR_POLICY_VIOLATION;
+    if (!log_config(p->log)->cleanup_delete && log_config(p->log)->cleanup_compact)
+        return KERR_POLICY_VIOLATION;
     if (offset == HIGH_WATERMARK) offset = log_high_watermark(p->log);
     if (offset < 0 || offset > log_high_watermark(p->log)) return KERR_OFFSET_OUT_OF_RANGE;
     if (offset > log_start_offset(p->log)) err = log_delete_records(p->log, offset);
@@ -29,7 +31,8 @@ static int16_t delete_below(struct request *r, struct replica *p, int64_t offset
     return 0;
 }
 
-static void answer(struct request *r, struct kstr topic, const struct delete_records_request_delete_records_partition *asked,
+static void answer(struct request *r, struct kstr topic,
+                   const struct delete_records_request_delete_records_partition *asked,
                    struct delete_records_response_delete_records_partition_result *o) {
     delete_records_response_delete_records_partition_result_init(o);
     o->partition_index = asked->partition_index;
@@ -41,7 +44,8 @@ static void answer(struct request *r, struct kstr topic, const struct delete_rec
         return;
     }
     log_lock(p->log);
-    o->error_code = p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : delete_below(r, p, asked->offset, &o->low_watermark);
+    o->error_code =
+        p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : delete_below(r, p, asked->offset, &o->low_watermark);
     log_unlock(p->log);
 }
 

@@ -1,4 +1,5 @@
-/* DeleteTopics: validated and decided by the controller (controller/controller.h), committed, then answered. */
+/* DeleteTopics: validated and decided by the controller (controller/controller.h), committed, then answered.
+ */
 #include "server/handlers/handlers.h"
 
 #include "api/delete_topics.h"

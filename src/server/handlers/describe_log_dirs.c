@@ -72,7 +72,8 @@ static void fill_partitions(struct describe *d, const struct logdir *dir,
         if (p->topic != last) {
             struct describe_log_dirs_response_describe_log_dirs_topic *t = &o->topics[o->topics_n++];
             const char *name = arena_strndup(&d->request->arena, p->topic->name, (size_t)p->topic->name_len);
-            t->name = name ? (struct kstr){name, p->topic->name_len} : KSTR(""); /* the topic may go before the answer has left */
+            t->name = name ? (struct kstr){name, p->topic->name_len}
+                           : KSTR(""); /* the topic may go before the answer has left */
             t->partitions = partitions;
             last = p->topic;
         }

@@ -1,4 +1,5 @@
-/* DescribeQuorum: the quorum of the metadata log, which is this node. KafkaRaftClient.handleDescribeQuorumRequest. */
+/* DescribeQuorum: the quorum of the metadata log, which is this node.
+ * KafkaRaftClient.handleDescribeQuorumRequest. */
 #include "server/handlers/handlers.h"
 
 #include "api/describe_quorum.h"
@@ -13,11 +14,12 @@ struct state {
 };
 
 static bool asks_for_metadata(const struct describe_quorum_request *in) {
-    return in->topics_n == 1 && kstr_is(in->topics[0].topic_name, "__cluster_metadata") && in->topics[0].partitions_n == 1 &&
-           in->topics[0].partitions[0].partition_index == 0;
+    return in->topics_n == 1 && kstr_is(in->topics[0].topic_name, "__cluster_metadata") &&
+           in->topics[0].partitions_n == 1 && in->topics[0].partitions[0].partition_index == 0;
 }
 
-static void refuse(struct request *r, const struct describe_quorum_request *in, struct describe_quorum_response *out) {
+static void refuse(struct request *r, const struct describe_quorum_request *in,
+                   struct describe_quorum_response *out) {
     out->topics = request_array(r, (size_t)in->topics_n, sizeof *out->topics);
     for (int32_t t = 0; out->topics && t < in->topics_n; t++) {
         struct describe_quorum_response_topic_data *o = &out->topics[out->topics_n++];
@@ -42,8 +44,10 @@ static void list_nodes(struct request *r, struct describe_quorum_response *out) 
     out->nodes->listeners = request_array(r, (size_t)l->n, sizeof *out->nodes->listeners);
     for (int32_t i = 0; out->nodes->listeners && i < l->n; i++)
         if (l->items[i].controller)
-            out->nodes->listeners[out->nodes->listeners_n++] = (struct describe_quorum_response_listener){
-                .name = kstr_of(l->items[i].name), .host = kstr_of(l->items[i].advertised_host), .port = (uint16_t)l->items[i].advertised_port};
+            out->nodes->listeners[out->nodes->listeners_n++] =
+                (struct describe_quorum_response_listener){.name = kstr_of(l->items[i].name),
+                                                           .host = kstr_of(l->items[i].advertised_host),
+                                                           .port = (uint16_t)l->items[i].advertised_port};
 }
 
 static void command(struct control *c, struct request *r, struct record_list *records) {
@@ -65,8 +69,11 @@ static void command(struct control *c, struct request *r, struct record_list *re
     int64_t now = clock_wall_ms();
     p->current_voters = request_alloc(r, sizeof *p->current_voters);
     p->current_voters_n = 1;
-    *p->current_voters = (struct describe_quorum_response_replica_state){
-        .replica_id = r->node->id, .log_end_offset = kraft_end_offset(c->kraft), .last_fetch_timestamp = now, .last_caught_up_timestamp = now};
+    *p->current_voters =
+        (struct describe_quorum_response_replica_state){.replica_id = r->node->id,
+                                                        .log_end_offset = kraft_end_offset(c->kraft),
+                                                        .last_fetch_timestamp = now,
+                                                        .last_caught_up_timestamp = now};
     if (kraft_version(c->kraft) > 0) p->current_voters->replica_directory_id = r->node->metadata_directory_id;
     list_nodes(r, out);
 }

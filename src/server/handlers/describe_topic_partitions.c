@@ -1,5 +1,5 @@
-/* DescribeTopicPartitions (KIP-966): topics in order of names, a page at a time; the cursor names where the next page begins.
- * DescribeTopicPartitionsRequestHandler, KRaftMetadataCache.describeTopicResponse. */
+/* DescribeTopicPartitions (KIP-966): topics in order of names, a page at a time; the cursor names where the
+ * next page begins. DescribeTopicPartitionsRequestHandler, KRaftMetadataCache.describeTopicResponse. */
 #include "server/handlers/handlers.h"
 
 #include <stdlib.h>
@@ -39,7 +39,8 @@ static int16_t list_names(struct page *p) {
     p->names = request_array(p->request, total, sizeof *p->names);
     if (!p->names || (p->all && total && !topics)) return KERR_UNKNOWN_SERVER_ERROR;
     for (size_t i = 0; i < total; i++) {
-        struct kstr name = p->all ? (struct kstr){topics[i]->name, topics[i]->name_len} : p->in->topics[i].name;
+        struct kstr name =
+            p->all ? (struct kstr){topics[i]->name, topics[i]->name_len} : p->in->topics[i].name;
         if (compare_names(&name, &first) >= 0) p->names[p->n++] = name;
     }
     qsort(p->names, (size_t)p->n, sizeof *p->names, compare_names);
@@ -51,7 +52,9 @@ static int16_t list_names(struct page *p) {
     return there && (!cursor || cursor->partition_index >= 0) ? 0 : KERR_INVALID_REQUEST;
 }
 
-static void answer_partition(int32_t index, const struct partition *p, struct describe_topic_partitions_response_describe_topic_partitions_response_partition *o) {
+static void answer_partition(
+    int32_t index, const struct partition *p,
+    struct describe_topic_partitions_response_describe_topic_partitions_response_partition *o) {
     describe_topic_partitions_response_describe_topic_partitions_response_partition_init(o);
     o->partition_index = index;
     o->leader_id = p->leader;
@@ -67,12 +70,14 @@ static void answer_partition(int32_t index, const struct partition *p, struct de
     o->last_known_elr_n = p->last_known_elr_n;
 }
 
-static void list_offline(struct page *page, const struct partition *p,
-                         struct describe_topic_partitions_response_describe_topic_partitions_response_partition *o) {
+static void list_offline(
+    struct page *page, const struct partition *p,
+    struct describe_topic_partitions_response_describe_topic_partitions_response_partition *o) {
     for (int32_t i = 0; i < p->replicas_n; i++) {
         const struct broker *b = image_broker(page->image, p->replicas[i]);
         if (b && !b->fenced && broker_endpoint(b, request_listener(page->request))) continue;
-        if (!o->offline_replicas) o->offline_replicas = request_array(page->request, (size_t)p->replicas_n, sizeof(int32_t));
+        if (!o->offline_replicas)
+            o->offline_replicas = request_array(page->request, (size_t)p->replicas_n, sizeof(int32_t));
         if (o->offline_replicas) o->offline_replicas[o->offline_replicas_n++] = p->replicas[i];
     }
 }
@@ -84,8 +89,9 @@ static void next_page(struct page *p, struct kstr topic, int32_t partition) {
 }
 
 /* The partitions of one topic from `first` on, as many as the page takes. False: the page is full. */
-static bool answer_topic(struct page *p, const struct topic *t, int32_t first,
-                         struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o) {
+static bool answer_topic(
+    struct page *p, const struct topic *t, int32_t first,
+    struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o) {
     int32_t end = t->partitions_n - first > p->left ? first + p->left : t->partitions_n;
     o->name = (struct kstr){t->name, t->name_len};
     o->topic_id = t->id;
@@ -103,9 +109,11 @@ static bool answer_topic(struct page *p, const struct topic *t, int32_t first,
     return end == t->partitions_n;
 }
 
-static void answer_missing(struct kstr name, struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o) {
+static void answer_missing(
+    struct kstr name, struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o) {
     o->name = name;
-    o->error_code = topic_name_valid(name.s, (size_t)name.len) ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_INVALID_TOPIC_EXCEPTION;
+    o->error_code = topic_name_valid(name.s, (size_t)name.len) ? KERR_UNKNOWN_TOPIC_OR_PARTITION
+                                                               : KERR_INVALID_TOPIC_EXCEPTION;
     o->is_internal = topic_name_is_internal(name.s, (size_t)name.len);
     o->topic_authorized_operations = OPERATIONS_TOPIC;
 }
@@ -120,11 +128,14 @@ static void fill(struct page *p) {
         }
         const struct topic *t = image_topic_by_name(p->image, p->names[i].s, (size_t)p->names[i].len);
         if (!t && p->all) continue;
-        struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o = &p->out->topics[p->out->topics_n++];
+        struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o =
+            &p->out->topics[p->out->topics_n++];
         describe_topic_partitions_response_describe_topic_partitions_response_topic_init(o);
         int32_t first = cursor && kstr_equal(cursor->topic_name, p->names[i]) ? cursor->partition_index : 0;
-        if (!t) answer_missing(p->names[i], o);
-        else if (!answer_topic(p, t, first, o)) return;
+        if (!t)
+            answer_missing(p->names[i], o);
+        else if (!answer_topic(p, t, first, o))
+            return;
     }
 }
 
@@ -132,7 +143,8 @@ static void fill(struct page *p) {
 static void refuse(struct page *p, int16_t error) {
     p->out->topics = request_array(p->request, (size_t)p->in->topics_n, sizeof *p->out->topics);
     for (int32_t i = 0; p->out->topics && i < p->in->topics_n; i++) {
-        struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o = &p->out->topics[p->out->topics_n++];
+        struct describe_topic_partitions_response_describe_topic_partitions_response_topic *o =
+            &p->out->topics[p->out->topics_n++];
         describe_topic_partitions_response_describe_topic_partitions_response_topic_init(o);
         o->name = p->in->topics[i].name;
         o->error_code = error;
@@ -147,7 +159,9 @@ void handle_describe_topic_partitions(struct request *r, const struct describe_t
     p.out = request_alloc(r, sizeof *p.out);
     describe_topic_partitions_response_init(p.out);
     int16_t error = list_names(&p);
-    if (error) refuse(&p, error);
-    else fill(&p);
+    if (error)
+        refuse(&p, error);
+    else
+        fill(&p);
     request_finish(r, p.out);
 }

@@ -1,11 +1,12 @@
-/* Fetch: reads each partition of the session or request as slices of segment files, answers when there is enough, else waits.
- * KafkaApis.handleFetchRequest, ReplicaManager.fetchMessages, DelayedFetch, FetchSession.
+/* Fetch: reads each partition of the session or request as slices of segment files, answers when there is
+ * enough, else waits. KafkaApis.handleFetchRequest, ReplicaManager.fetchMessages, DelayedFetch, FetchSession.
  *
- * States: read → enough, an error, or no time to wait: answered; else waiting → (an append, a deletion, the time limit) → read.
- * Each look reads all partitions anew: what was too little before is a prefix of what is there now. Slices hold references to
- * their files; those of a look that did not answer are given back.
+ * States: read → enough, an error, or no time to wait: answered; else waiting → (an append, a deletion, the
+ * time limit) → read. Each look reads all partitions anew: what was too little before is a prefix of what is
+ * there now. Slices hold references to their files; those of a look that did not answer are given back.
  *
- * Before: server/dispatch, server/fetch_session. After: storage/log (log_read); server/connection sends the slices. */
+ * Before: server/dispatch, server/fetch_session. After: storage/log (log_read); server/connection sends the
+ * slices. */
 #include "server/handlers/handlers.h"
 
 #include <string.h>
@@ -24,7 +25,13 @@
 #include "server/node.h"
 #include "storage/log.h"
 
-enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_LEADERS = 12, LAST_VERSION_WITHOUT_STORAGE_ERROR = 5, READ_UNCOMMITTED = 0, READ_COMMITTED = 1 };
+enum {
+    FIRST_VERSION_WITH_IDS = 13,
+    FIRST_VERSION_WITH_LEADERS = 12,
+    LAST_VERSION_WITHOUT_STORAGE_ERROR = 5,
+    READ_UNCOMMITTED = 0,
+    READ_COMMITTED = 1
+};
 
 /* One partition of the running look. */
 struct part {
@@ -32,7 +39,8 @@ struct part {
     struct replica *replica; /* NULL with error */
     struct log_slice slice;
     int16_t error;
-    bool unlisted; /* the metadata does not know it: it is not read, comes last, and does not end a wait for the others */
+    bool unlisted; /* the metadata does not know it: it is not read, comes last, and does not end a wait for
+                      the others */
     int64_t high_watermark, last_stable, log_start;
     int32_t diverging_epoch; /* −1: it does not diverge */
     int64_t diverging_end;
@@ -52,14 +60,17 @@ struct fetch {
     bool at_once;  /* an error or a diverging epoch: no waiting */
 };
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void part_failed(struct part *p, int16_t error) {
     p->error = error;
     p->high_watermark = p->last_stable = p->log_start = -1;
 }
 
-/* KIP-320/595: the reader says in which epoch its last record was; where its log leaves ours, it must truncate. */
+/* KIP-320/595: the reader says in which epoch its last record was; where its log leaves ours, it must
+ * truncate. */
 static int16_t check_divergence(struct part *p, struct log *log) {
     int32_t epoch = -1;
     int64_t end = -1;
@@ -87,10 +98,12 @@ static int16_t read_locked(struct fetch *f, struct part *p, uint32_t limit, bool
     if (p->item->last_fetched_epoch >= 0) error = check_divergence(p, log);
     if (error || p->diverging_epoch >= 0) return error;
     int64_t bound = f->read_committed ? p->last_stable : p->high_watermark;
-    if (p->item->fetch_offset > log_end_offset(log) || p->item->fetch_offset < p->log_start) return KERR_OFFSET_OUT_OF_RANGE;
+    if (p->item->fetch_offset > log_end_offset(log) || p->item->fetch_offset < p->log_start)
+        return KERR_OFFSET_OUT_OF_RANGE;
     struct arena *aborted_to = f->read_committed ? &f->request->arena : NULL;
     if (p->item->fetch_offset >= bound) return 0;
-    return kerr_of_storage(log_read(log, p->item->fetch_offset, limit, bound, min_one, aborted_to, &p->slice));
+    return kerr_of_storage(
+        log_read(log, p->item->fetch_offset, limit, bound, min_one, aborted_to, &p->slice));
 }
 
 static void read_part(struct fetch *f, struct part *p, int64_t *left, bool *min_one) {
@@ -128,7 +141,8 @@ static void drop_slices(struct fetch *f) {
     }
 }
 
-/* ---- answering -------------------------------------------------------------------------------------------------------- */
+/* ---- answering
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int16_t shown_error(const struct fetch *f, int16_t error) {
     if (error == KERR_KAFKA_STORAGE_ERROR && f->request->version <= LAST_VERSION_WITHOUT_STORAGE_ERROR)
@@ -141,7 +155,8 @@ static void answer_aborted(struct fetch *f, const struct part *p, struct fetch_r
     if (!f->read_committed || p->error) return;
     a->aborted_transactions_n = 0;
     if (!p->slice.aborted_count) return;
-    a->aborted_transactions = request_array(f->request, (size_t)p->slice.aborted_count, sizeof *a->aborted_transactions);
+    a->aborted_transactions =
+        request_array(f->request, (size_t)p->slice.aborted_count, sizeof *a->aborted_transactions);
     for (int i = 0; a->aborted_transactions && i < p->slice.aborted_count; i++) {
         a->aborted_transactions[i].producer_id = p->slice.aborted[i].producer_id;
         a->aborted_transactions[i].first_offset = p->slice.aborted[i].first_offset;
@@ -160,7 +175,9 @@ static void answer_part(struct fetch *f, struct part *p, struct fetch_response_p
     a->diverging_epoch.end_offset = p->diverging_epoch >= 0 ? p->diverging_end : -1;
     answer_aborted(f, p, a);
     a->records = (struct krecords){0};
-    if (p->slice.file) a->records = (struct krecords){.len = (int32_t)p->slice.len, .file = p->slice.file, .pos = p->slice.position};
+    if (p->slice.file)
+        a->records =
+            (struct krecords){.len = (int32_t)p->slice.len, .file = p->slice.file, .pos = p->slice.position};
     p->slice.file = NULL; /* the answer's now */
 }
 
@@ -168,15 +185,16 @@ static bool same_topic(const struct fetch *f, const struct fetch_item *a, const 
     return f->by_id ? uuid_equal(&a->topic_id, &b->topic_id) : kstr_equal(a->topic, b->topic);
 }
 
-/* The parts that have something to say, those with an error of before the reading last; neighbours of a topic together. */
+/* The parts that have something to say, those with an error of before the reading last; neighbours of a topic
+ * together. */
 static int32_t choose(struct fetch *f, struct part **chosen) {
     int32_t n = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int32_t i = 0; i < f->parts_n; i++) {
             struct part *p = &f->parts[i];
             if (p->unlisted != (pass == 1)) continue;
-            if (fetch_item_answer(&f->context, p->item, p->error, p->high_watermark, p->log_start, p->slice.len > 0,
-                                  p->diverging_epoch >= 0))
+            if (fetch_item_answer(&f->context, p->item, p->error, p->high_watermark, p->log_start,
+                                  p->slice.len > 0, p->diverging_epoch >= 0))
                 chosen[n++] = p;
         }
     return n;
@@ -217,7 +235,8 @@ static void finish(struct fetch *f) {
     bool ok = fill(f, out);
     out->session_id = f->context.session ? f->context.session->id : 0;
     if (ok && f->context.full && r->version >= 7)
-        out->session_id = fetch_context_keep(r->node->fetch_sessions, &f->context, f->by_id, loop_now(r->net->loop));
+        out->session_id =
+            fetch_context_keep(r->node->fetch_sessions, &f->context, f->by_id, loop_now(r->net->loop));
     drop_slices(f);
     if (f->context.session && ok) { /* names are the session's, which another request may change after this */
         for (int32_t i = 0; i < out->responses_n; i++) {
@@ -227,17 +246,23 @@ static void finish(struct fetch *f) {
         }
     }
     fetch_context_end(r->node->fetch_sessions, &f->context);
-    if (ok) request_finish(r, out);
-    else request_fail(r, "the request is too large for its memory");
+    if (ok)
+        request_finish(r, out);
+    else
+        request_fail(r, "the request is too large for its memory");
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+/* ---- waiting
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void on_look(struct request *r, bool expired) {
     struct fetch *f = r->state;
     look(f);
-    if (expired || f->at_once || f->bytes >= f->min_bytes) finish(f);
-    else drop_slices(f);
+    if (expired || f->at_once || f->bytes >= f->min_bytes)
+        finish(f);
+    else
+        drop_slices(f);
 }
 
 static void on_cancel(struct request *r) { /* the client has gone */
@@ -262,11 +287,14 @@ static void wait(struct fetch *f) {
     r->cancel = on_cancel;
     f->wait = fetch_wait_begin(r, replicas, n, f->deadline, on_look);
     look(f); /* what came between reading and waiting */
-    if (f->at_once || f->bytes >= f->min_bytes) finish(f);
-    else drop_slices(f);
+    if (f->at_once || f->bytes >= f->min_bytes)
+        finish(f);
+    else
+        drop_slices(f);
 }
 
-/* ---- the request ------------------------------------------------------------------------------------------------------ */
+/* ---- the request
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool list_parts(struct fetch *f) {
     struct request *r = f->request;
@@ -345,6 +373,8 @@ void handle_fetch(struct request *r, const struct fetch_request *in) {
         return;
     }
     look(f);
-    if (f->at_once || f->bytes >= f->min_bytes || in->max_wait_ms <= 0 || !f->readable_n) finish(f);
-    else wait(f);
+    if (f->at_once || f->bytes >= f->min_bytes || in->max_wait_ms <= 0 || !f->readable_n)
+        finish(f);
+    else
+        wait(f);
 }

@@ -1,6 +1,6 @@
-/* InitProducerId for idempotent producers, which have no transactional id: a new producer id with epoch 0, always.
- * KafkaApis.handleInitProducerIdRequest, TransactionCoordinator.handleInitProducerId. There is no transaction coordinator yet:
- * a request with a transactional id gets COORDINATOR_NOT_AVAILABLE. */
+/* InitProducerId for idempotent producers, which have no transactional id: a new producer id with epoch 0,
+ * always. KafkaApis.handleInitProducerIdRequest, TransactionCoordinator.handleInitProducerId. There is no
+ * transaction coordinator yet: a request with a transactional id gets COORDINATOR_NOT_AVAILABLE. */
 #include "server/handlers/handlers.h"
 
 #include "api/init_producer_id.h"
@@ -20,8 +20,12 @@ static void give(struct request *r, int64_t id) {
 }
 
 void handle_init_producer_id(struct request *r, const struct init_producer_id_request *in) {
-    if ((in->producer_id == -1) != (in->producer_epoch == -1)) answer(r, KERR_INVALID_REQUEST, -1);
-    else if (in->transactional_id.len == 0) answer(r, KERR_INVALID_REQUEST, -1);
-    else if (in->transactional_id.len > 0) answer(r, KERR_COORDINATOR_NOT_AVAILABLE, -1);
-    else producer_ids_next(r, give);
+    if ((in->producer_id == -1) != (in->producer_epoch == -1))
+        answer(r, KERR_INVALID_REQUEST, -1);
+    else if (in->transactional_id.len == 0)
+        answer(r, KERR_INVALID_REQUEST, -1);
+    else if (in->transactional_id.len > 0)
+        answer(r, KERR_COORDINATOR_NOT_AVAILABLE, -1);
+    else
+        producer_ids_next(r, give);
 }

@@ -1,5 +1,5 @@
-/* ListOffsets: earliest, latest, by time, largest timestamp, local and tiered. KafkaApis.handleListOffsetRequest,
- * Partition.fetchOffsetForTimestamp, UnifiedLog.fetchOffsetByTimestamp. */
+/* ListOffsets: earliest, latest, by time, largest timestamp, local and tiered.
+ * KafkaApis.handleListOffsetRequest, Partition.fetchOffsetForTimestamp, UnifiedLog.fetchOffsetByTimestamp. */
 #include "server/handlers/handlers.h"
 
 #include "api/list_offsets.h"
@@ -26,12 +26,12 @@ static bool known_timestamp(int64_t timestamp, int16_t version) {
 }
 
 /* With the log's lock held. */
-static int16_t find(struct request *r, const struct list_offsets_request *in, struct replica *p, int64_t timestamp,
-                    struct log_position *at) {
+static int16_t find(struct request *r, const struct list_offsets_request *in, struct replica *p,
+                    int64_t timestamp, struct log_position *at) {
     struct log *log = p->log;
     int err = replica_open(p, loop_wall(r->net->loop));
     if (err) return kerr_of_storage(err);
-    int64_t bound = in->replica_id != CONSUMER               ? log_end_offset(log)
+    int64_t bound = in->replica_id != CONSUMER              ? log_end_offset(log)
                     : in->isolation_level == READ_COMMITTED ? log_last_stable_offset(log)
                                                             : log_high_watermark(log);
     switch (timestamp) {
@@ -72,7 +72,8 @@ static void answer(struct request *r, const struct list_offsets_request *in, str
     struct replica *p = lookup_by_name(r->node, topic, asked->partition_index, &o->error_code);
     if (!p) return;
     log_lock(p->log);
-    o->error_code = p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : check_leader_epoch(p, asked->current_leader_epoch);
+    o->error_code =
+        p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : check_leader_epoch(p, asked->current_leader_epoch);
     if (!o->error_code) o->error_code = find(r, in, p, asked->timestamp, &at);
     log_unlock(p->log);
     if (o->error_code) return;
@@ -95,7 +96,8 @@ void handle_list_offsets(struct request *r, const struct list_offsets_request *i
         for (int32_t i = 0; i < asked->partitions_n; i++) {
             int before = 0, times = asked->partitions_n <= CHECKED_FOR_TWICE ? count(asked, i, &before) : 1;
             if (before) continue;
-            struct list_offsets_response_list_offsets_partition_response *p = &o->partitions[o->partitions_n++];
+            struct list_offsets_response_list_offsets_partition_response *p =
+                &o->partitions[o->partitions_n++];
             if (times == 1) {
                 answer(r, in, asked->name, &asked->partitions[i], p);
                 continue;

@@ -1,12 +1,15 @@
-/* Produce: for each partition, checks, log_append onto the burst's gathered write, and the answer when that is written (and,
- * where flush.messages asks for it, on the disk). KafkaApis.handleProduceRequest, ReplicaManager.appendRecords.
+/* Produce: for each partition, checks, log_append onto the burst's gathered write, and the answer when that
+ * is written (and, where flush.messages asks for it, on the disk). KafkaApis.handleProduceRequest,
+ * ReplicaManager.appendRecords.
  *
- * A request is finished when all its partitions are settled. `pending` counts those that are not, and one for the handler
- * itself, so that the last one to settle finishes, on whichever thread it is.
+ * A request is finished when all its partitions are settled. `pending` counts those that are not, and one for
+ * the handler itself, so that the last one to settle finishes, on whichever thread it is.
  *
- * acks=all needs nothing more here: no other node follows this one, and too few in-sync replicas refuse the append.
+ * acks=all needs nothing more here: no other node follows this one, and too few in-sync replicas refuse the
+ * append.
  *
- * Before: server/dispatch. After: server/appender → storage/log; replica/replica (high watermark, waiting fetches). */
+ * Before: server/dispatch. After: server/appender → storage/log; replica/replica (high watermark, waiting
+ * fetches). */
 #include "server/handlers/handlers.h"
 
 #include <stdatomic.h>
@@ -51,7 +54,9 @@ static void fail(struct produce_response_partition_produce_response *a, int16_t 
     a->log_start_offset = -1;
 }
 
-/* ---- settling --------------------------------------------------------------------------------------------------------- */
+/* ---- settling
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool any_failed(const struct produce_response *out) {
     for (int32_t t = 0; t < out->responses_n; t++)
@@ -62,10 +67,14 @@ static bool any_failed(const struct produce_response *out) {
 
 static void finish(struct request *r) {
     struct produce *p = r->state;
-    if (p->out_of_memory) request_fail(r, "the request is too large for its memory");
-    else if (p->acks) request_finish(r, &p->out);
-    else if (any_failed(&p->out)) request_fail(r, "a produce with acks=0 was refused");
-    else request_finish_silent(r);
+    if (p->out_of_memory)
+        request_fail(r, "the request is too large for its memory");
+    else if (p->acks)
+        request_finish(r, &p->out);
+    else if (any_failed(&p->out))
+        request_fail(r, "a produce with acks=0 was refused");
+    else
+        request_finish_silent(r);
 }
 
 static bool settle(struct produce *p) { return atomic_fetch_sub(&p->pending, 1) == 1; }
@@ -77,8 +86,10 @@ static void detach(struct request *r) {
         struct kstr *name = &p->out.responses[t].name;
         if (name->len <= 0) continue;
         char *copy = arena_strndup(&r->arena, name->s, (size_t)name->len);
-        if (copy) name->s = copy;
-        else *name = (struct kstr){.s = "", .len = 0};
+        if (copy)
+            name->s = copy;
+        else
+            *name = (struct kstr){.s = "", .len = 0};
     }
 }
 
@@ -92,7 +103,8 @@ static void on_flushed(struct flush_waiter *f, int err) { /* a worker */
 static void on_written(struct append_listener *l, struct replica *replica, int err, bool must_flush) {
     struct produce_slot *s = (struct produce_slot *)((char *)l - offsetof(struct produce_slot, listener));
     struct produce *p = s->produce;
-    if (err) fail(s->answer, kerr_of_storage(err));
+    if (err)
+        fail(s->answer, kerr_of_storage(err));
     else if (must_flush) {
         s->flush.flushed = on_flushed;
         replica_flush(replica, &s->flush);
@@ -101,7 +113,8 @@ static void on_written(struct append_listener *l, struct replica *replica, int e
     if (settle(p)) finish(p->request);
 }
 
-/* ---- one partition ---------------------------------------------------------------------------------------------------- */
+/* ---- one partition
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* ProduceRequest.validateRecords: 0, or the code. */
 static int16_t check_records(int16_t version, const struct krecords *records) {
@@ -112,29 +125,34 @@ static int16_t check_records(int16_t version, const struct krecords *records) {
     if (size < BATCH_HEADER) return KERR_CORRUPT_MESSAGE;
     if (version < FIRST_VERSION_WITH_ZSTD && batch_compression(records->p) == COMPRESSION_ZSTD)
         return KERR_UNSUPPORTED_COMPRESSION_TYPE;
-    if (size < records->len && batch_peek(records->p + size, (size_t)(records->len - size)) > 0) return KERR_INVALID_RECORD;
+    if (size < records->len && batch_peek(records->p + size, (size_t)(records->len - size)) > 0)
+        return KERR_INVALID_RECORD;
     return 0;
 }
 
 /* The reference's reader of batches gives up on such a one, and only then has a text. */
 static bool not_even_framed(const struct krecords *records) {
-    return records->len >= BATCH_PREFIX && (batch_magic(records->p) > 2 || batch_length(records->p) < LEAST_LENGTH);
+    return records->len >= BATCH_PREFIX &&
+           (batch_magic(records->p) > 2 || batch_length(records->p) < LEAST_LENGTH);
 }
 
-static int16_t check(const struct produce *p, const struct replica *replica, int16_t version, const struct krecords *records) {
+static int16_t check(const struct produce *p, const struct replica *replica, int16_t version,
+                     const struct krecords *records) {
     int16_t code = check_records(version, records);
     if (code) return code;
     if (p->acks < -1 || p->acks > 1) return KERR_INVALID_REQUIRED_ACKS;
-    if (replica->topic->internal && !kstr_is(p->request->client_id, "__admin_client")) return KERR_INVALID_TOPIC_EXCEPTION;
+    if (replica->topic->internal && !kstr_is(p->request->client_id, "__admin_client"))
+        return KERR_INVALID_TOPIC_EXCEPTION;
     if (batch_is_transactional(records->p)) /* no transaction can be open here yet */
         return p->transactional ? KERR_INVALID_TXN_STATE : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     return 0;
 }
 
-static void refused(struct request *r, struct replica *replica, const struct log_append_result *result, struct produce_response_partition_produce_response *a) {
+static void refused(struct request *r, struct replica *replica, const struct log_append_result *result,
+                    struct produce_response_partition_produce_response *a) {
     fail(a, kerr_of_fault(result->fault));
-    if (result->fault == FAULT_CORRUPT || result->fault == FAULT_TOO_LARGE || result->fault == FAULT_LIST_TOO_LARGE ||
-        result->fault == FAULT_IO)
+    if (result->fault == FAULT_CORRUPT || result->fault == FAULT_TOO_LARGE ||
+        result->fault == FAULT_LIST_TOO_LARGE || result->fault == FAULT_IO)
         return;
     a->log_start_offset = log_start_offset(replica->log);
     if (!result->error_count) return;
@@ -149,8 +167,8 @@ static void refused(struct request *r, struct replica *replica, const struct log
 }
 
 /* Queues one batch; true when it waits for the gathered write. */
-static bool append(struct produce *p, struct replica *replica, const struct krecords *records, struct produce_response_partition_produce_response *a,
-                   struct append_listener *l) {
+static bool append(struct produce *p, struct replica *replica, const struct krecords *records,
+                   struct produce_response_partition_produce_response *a, struct append_listener *l) {
     struct request *r = p->request;
     struct appender *appender = &r->net->appender;
     appender_begin(appender, replica);
@@ -185,10 +203,12 @@ static bool append(struct produce *p, struct replica *replica, const struct krec
     return true;
 }
 
-/* ---- the request ------------------------------------------------------------------------------------------------------ */
+/* ---- the request
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void produce_partition(struct produce *p, const struct produce_request_topic_produce_data *topic,
-                              const struct produce_request_partition_produce_data *in, struct produce_response_partition_produce_response *a,
+                              const struct produce_request_partition_produce_data *in,
+                              struct produce_response_partition_produce_response *a,
                               struct produce_slot *slot) {
     produce_response_partition_produce_response_init(a);
     a->index = in->index;
@@ -200,7 +220,8 @@ static void produce_partition(struct produce *p, const struct produce_request_to
     if (replica) code = check(p, replica, r->version, &in->records);
     if (code) {
         fail(a, code);
-        if (code == KERR_CORRUPT_MESSAGE && not_even_framed(&in->records)) a->error_message = KSTR("the bytes are no record batch");
+        if (code == KERR_CORRUPT_MESSAGE && not_even_framed(&in->records))
+            a->error_message = KSTR("the bytes are no record batch");
         return;
     }
     *slot = (struct produce_slot){.listener.written = on_written, .produce = p, .answer = a};

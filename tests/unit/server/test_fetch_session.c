@@ -133,7 +133,8 @@ static void wrong_epochs_and_ids(void **state) {
     c = begin(&f, 1);
     assert_int_equal(c.error, 0);
     ask(&f, id, 2, 0, 0);
-    assert_int_equal(begin(&f, 1).error, KERR_INVALID_FETCH_SESSION_EPOCH); /* the first request still uses it */
+    assert_int_equal(begin(&f, 1).error,
+                     KERR_INVALID_FETCH_SESSION_EPOCH); /* the first request still uses it */
     fetch_context_end(f.sessions, &c);
     ask(&f, id, -1, 1, 0); /* the final epoch closes it */
     c = begin(&f, 1);
@@ -191,8 +192,10 @@ static void forgetting_all_ends_the_session(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_changes_and_forgets), cmocka_unit_test(only_what_is_new_is_answered),
-        cmocka_unit_test(wrong_epochs_and_ids),      cmocka_unit_test(the_cache_is_bounded),
+        cmocka_unit_test(grows_changes_and_forgets),
+        cmocka_unit_test(only_what_is_new_is_answered),
+        cmocka_unit_test(wrong_epochs_and_ids),
+        cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(the_partitions_of_all_sessions_are_bounded),
         cmocka_unit_test(forgetting_all_ends_the_session),
     };
