@@ -1,0 +1,163 @@
+"""Dynamic configuration of a running node: it acts at once, survives restarts, and may change under load.
+For sanitizer builds as stress_cases: OTTLA=build-thread/ottla tests/run server/configuration.
+STRESS_SECONDS: how long the load lasts (5).
+"""
+
+import os
+import random
+import threading
+import time
+
+from lib import wire
+from lib.broker import Broker
+from lib.case import Failure, case, check, equal, main, wait_for
+from lib.records import batch
+
+TOPIC, BROKER, LOGGER, GROUP = 2, 4, 8, 32
+SET, DELETE = 0, 1
+RECORDS = batch([b"x" * 2000], now=1_700_000_000_000)
+TOO_LARGE = 10
+
+
+def alter(connection, kind, name, **changes):
+    """A value of None deletes. Gives the error code."""
+    configs = [
+        {
+            "name": key.replace("_", "."),
+            "configOperation": DELETE if value is None else SET,
+            "value": None if value is None else str(value),
+        }
+        for key, value in changes.items()
+    ]
+    resources = [{"resourceType": kind, "resourceName": name, "configs": configs}]
+    answer = connection.call("IncrementalAlterConfigs", 1, resources=resources)
+    return answer["responses"][0]["errorCode"]
+
+
+def describe(connection, kind, name, key):
+    """(value, source)"""
+    resources = [{"resourceType": kind, "resourceName": name, "configurationKeys": [key] if key else None}]
+    answer = connection.call("DescribeConfigs", 4, resources=resources)
+    configs = answer["results"][0]["configs"]
+    return (configs[0]["value"], configs[0]["configSource"]) if configs else None
+
+
+def create(connection, *names):
+    topics = [{"name": name, "numPartitions": 1, "replicationFactor": 1} for name in names]
+    connection.call("CreateTopics", 7, topics=topics, timeoutMs=10000)
+
+
+def produce(connection, topic):
+    data = [{"name": topic, "partitionData": [{"index": 0, "records": RECORDS}]}]
+    answer = connection.call("Produce", 9, acks=-1, timeoutMs=10000, topicData=data)
+    return answer["responses"][0]["partitionResponses"][0]["errorCode"]
+
+
+@case(seconds=60, needs=())
+def survives_restarts():
+    """After a clean stop and after a kill the values are there, and in force for logs that were there before."""
+    with Broker("ottla").start() as broker:
+        with wire.Connection(broker.bootstrap) as c:
+            create(c, "t")
+            equal(produce(c, "t"), 0, "produce with the defaults")
+            equal(alter(c, BROKER, "", message_max_bytes=1000), 0, "for all")
+            equal(alter(c, BROKER, "1", log_retention_ms=5000000), 0, "for one")
+            equal(produce(c, "t"), TOO_LARGE, "produce when it is answered")
+        for end in (broker.stop, broker.kill):
+            end()
+            broker.start()
+            with wire.Connection(broker.bootstrap) as c:
+                equal(describe(c, BROKER, "1", "message.max.bytes"), ("1000", 3), "the value for all")
+                equal(describe(c, BROKER, "1", "log.retention.ms"), ("5000000", 2), "the value for one")
+                equal(describe(c, TOPIC, "t", "max.message.bytes"), ("1000", 3), "the topic's default")
+                equal(produce(c, "t"), TOO_LARGE, "produce after a restart")
+        with wire.Connection(broker.bootstrap) as c:
+            equal(alter(c, BROKER, "", message_max_bytes=None), 0, "deleted")
+            equal(produce(c, "t"), 0, "produce after that")
+
+
+def is_served(broker):
+    try:
+        with wire.Connection(broker.bootstrap, seconds=5) as c:
+            c.call("ApiVersions", 0)
+        return True
+    except (wire.Closed, OSError):
+        return False
+
+
+@case(seconds=30, needs=())
+def limits_of_connections():
+    """max.connections and its kin hold from the next connection on; those that are there stay."""
+    with Broker("ottla").start() as broker, wire.Connection(broker.bootstrap) as c:
+        for key in ("max_connections", "max_connections_per_ip"):
+            check(is_served(broker), "a second connection before the limit")
+            equal(alter(c, BROKER, "", **{key: 1}), 0, key)
+            wait_for(lambda: not is_served(broker), f"{key} to act")
+            equal(alter(c, BROKER, "", **{key: None}), 0, f"{key} deleted")
+            wait_for(lambda: is_served(broker), f"{key} to act no longer")
+
+
+class Load(threading.Thread):
+    """One connection; does one thing again and again."""
+
+    def __init__(self, broker, thing, until):
+        super().__init__(daemon=True)
+        self.broker, self.thing, self.until, self.error, self.times = broker, thing, until, None, 0
+
+    def run(self):
+        try:
+            with wire.Connection(self.broker.bootstrap, seconds=30) as c:
+                while time.monotonic() < self.until:
+                    self.thing(c, self.times)
+                    self.times += 1
+        except Exception as e:  # pylint: disable=broad-except
+            self.error = e
+
+
+def change_brokers(c, i):
+    key = random.choice(["log_retention_ms", "log_segment_bytes", "message_max_bytes", "max_connections"])
+    value = random.choice([None, 1_100_000 + i])
+    equal(alter(c, BROKER, random.choice(["", "1"]), **{key: value}), 0, f"{key} to {value}")
+
+
+def change_topics(c, i):
+    equal(alter(c, TOPIC, f"t{i % 3}", retention_ms=random.choice([None, 2_000_000 + i])), 0, "a topic")
+    equal(alter(c, LOGGER, "1", root=random.choice(["INFO", "WARN"])), 0, "the log's level")
+
+
+def come_and_go(c, i):
+    create(c, f"x{i}")
+    c.call("DeleteTopics", 6, topics=[{"name": f"x{i}"}], timeoutMs=10000)
+    c.call("DescribeLogDirs", 4, topics=None)
+
+
+def look(c, i):
+    for kind, name in ((BROKER, "1"), (BROKER, ""), (TOPIC, f"t{i % 3}"), (LOGGER, "1"), (GROUP, "g")):
+        describe(c, kind, name, None)
+    c.call("ListConfigResources", 1, resourceTypes=[])
+
+
+def write(c, i):
+    equal(produce(c, f"t{i % 3}"), 0, "produce")
+
+
+@case(seconds=60, needs=())
+def changes_under_load():
+    with Broker("ottla").start() as broker:
+        with wire.Connection(broker.bootstrap) as c:
+            create(c, "t0", "t1", "t2")
+        until = time.monotonic() + float(os.environ.get("STRESS_SECONDS", "5"))
+        things = (change_brokers, change_brokers, change_topics, come_and_go, look, look, write, write)
+        load = [Load(broker, thing, until) for thing in things]
+        for one in load:
+            one.start()
+        for one in load:
+            one.join()
+            if one.error:
+                raise Failure(f"{one.thing.__name__} after {one.times}: {one.error}\n{broker.log_tail(20)}")
+            check(one.times > 5, f"{one.thing.__name__}: only {one.times} times")
+        check(broker.stop(), f"no clean stop\n{broker.log_tail(20)}")
+
+
+if __name__ == "__main__":
+    main()
