@@ -310,9 +310,11 @@ static struct api_error resource_gate(const struct controller_context *x, int8_t
 
 /* Counts the resources of a request; *keys (type and name) lives in the arena. */
 static bool count_resource(struct hashmap *seen, struct arena *a, int8_t type, struct kstr name, char **key) {
-    *key = arena_printf(a, "%c%.*s", type ? type : 1, name.len, name.s ? name.s : "");
-    if (!*key) return false;
     size_t len = (size_t)name.len + 1;
+    char *to = *key = arena_calloc(a, len + 1, 1);
+    if (!to) return false;
+    *to = (char)type;
+    if (name.len) memcpy(to + 1, name.s, (size_t)name.len);
     uintptr_t times = (uintptr_t)hashmap_get(seen, *key, len);
     hashmap_put(seen, *key, len, (void *)(times + 1));
     return true;
@@ -341,7 +343,7 @@ void controller_incremental_alter_configs(struct controller *c, const struct con
                               request->resources[k].resource_name, &keys[k]);
     for (int32_t k = 0; k < n && room; k++) {
         const struct incremental_alter_configs_request_alter_configs_resource *r = &request->resources[k];
-        uintptr_t times = (uintptr_t)hashmap_del(&seen, keys[k], strlen(keys[k]));
+        uintptr_t times = (uintptr_t)hashmap_del(&seen, keys[k], (size_t)r->resource_name.len + 1);
         if (times == 0) continue;
         struct api_error e = resource_gate(x, r->resource_type, times);
         struct config_change_op *ops = arena_calloc(x->arena, (size_t)r->configs_n, sizeof *ops);
@@ -384,7 +386,7 @@ void controller_alter_configs(struct controller *c, const struct controller_cont
                               request->resources[k].resource_name, &keys[k]);
     for (int32_t k = 0; k < n && room; k++) {
         const struct alter_configs_request_alter_configs_resource *r = &request->resources[k];
-        uintptr_t times = (uintptr_t)hashmap_del(&seen, keys[k], strlen(keys[k]));
+        uintptr_t times = (uintptr_t)hashmap_del(&seen, keys[k], (size_t)r->resource_name.len + 1);
         if (times == 0) continue;
         struct api_error e = resource_gate(x, r->resource_type, times);
         if (!api_failed(e))

@@ -45,25 +45,46 @@ static bool refuse(struct check *k, int16_t error, const char *format, ...) {
 /* ---- what is wrong whatever the resource
  * ------------------------------------------------------------------------------- */
 
-/* Resources of the same type and name are all refused. */
+/* Type and name of a resource as one key, len bytes; NULL: no memory. */
+static char *resource_key(struct arena *a, const struct alter_resource *x, size_t *len) {
+    *len = (size_t)x->name.len + 1;
+    char *key = arena_alloc(a, *len);
+    if (!key) return NULL;
+    *key = (char)x->type;
+    if (x->name.len) memcpy(key + 1, x->name.s, (size_t)x->name.len);
+    return key;
+}
+
+/* Resources of the same type and name are all refused. False: no memory. */
 static bool refuse_duplicates(struct request *r, struct alter_resource *resources, int32_t n) {
+    static const char twice[] = "Each resource must appear at most once.";
     struct hashmap seen;
     bool room = true;
     hashmap_init(&seen, r->node->seed);
     for (int32_t i = 0; room && i < n; i++) {
-        char *key =
-            arena_printf(&r->arena, "%c%.*s", resources[i].type, resources[i].name.len, resources[i].name.s);
+        size_t len;
+        char *key = resource_key(&r->arena, &resources[i], &len);
         room = key != NULL;
-        struct alter_resource *other =
-            room ? hashmap_put(&seen, key, (size_t)resources[i].name.len + 1, &resources[i]) : NULL;
+        struct alter_resource *other = room ? hashmap_put(&seen, key, len, &resources[i]) : NULL;
         if (!other) continue;
-        struct check k = {.request = r};
-        refuse((k.resource = other, &k), KERR_INVALID_REQUEST, "Each resource must appear at most once.");
-        refuse((k.resource = &resources[i], &k), KERR_INVALID_REQUEST,
-               "Each resource must appear at most once.");
+        struct check first = {.request = r, .resource = other},
+                     again = {.request = r, .resource = &resources[i]};
+        refuse(&first, KERR_INVALID_REQUEST, "%s", twice);
+        refuse(&again, KERR_INVALID_REQUEST, "%s", twice);
     }
     hashmap_free(&seen);
     return room;
+}
+
+static bool has_nul(struct kstr s) { return s.len > 0 && memchr(s.s, 0, (size_t)s.len); }
+
+/* A configuration is text: with a NUL in it, what is stored would not be what was checked. */
+static bool texts_are_whole(struct check *k) {
+    bool nul = has_nul(k->resource->name);
+    for (int32_t i = 0; !nul && i < k->resource->items_n; i++)
+        nul = has_nul(k->resource->items[i].name) || has_nul(k->resource->items[i].value);
+    return !nul ||
+           refuse(k, KERR_INVALID_REQUEST, "A NUL is not allowed in the names and values of configurations");
 }
 
 static bool keys_are_unique(struct check *k) {
@@ -262,7 +283,7 @@ static void set_levels(struct check *k) {
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 static void check_one(struct check *k) {
-    if (!keys_are_unique(k) || !values_are_there(k)) return;
+    if (!texts_are_whole(k) || !keys_are_unique(k) || !values_are_there(k)) return;
     switch (k->resource->type) {
     case CONFIG_TOPIC:
     case CONFIG_CLIENT_METRICS:

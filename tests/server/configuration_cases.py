@@ -97,6 +97,30 @@ def limits_of_connections():
             wait_for(lambda: is_served(broker), f"{key} to act no longer")
 
 
+@case(seconds=30, needs=())
+def texts_with_a_nul():
+    """Are refused, in names of resources, keys and values."""
+    with Broker("ottla").start() as broker, wire.Connection(broker.bootstrap) as c:
+        create(c, "t")
+        for kind in (TOPIC, BROKER, GROUP, LOGGER):
+            for name, key, value in (
+                ("t\0x", "retention.ms", "1"),
+                ("t", "retention.ms\0x", "1"),
+                ("t", "retention.ms", "1\0x"),
+                ("t\0" + "x" * 30000, "retention.ms", "1"),
+            ):
+                change = {"name": key, "configOperation": SET, "value": value}
+                resource = {"resourceType": kind, "resourceName": name}
+                for api, more in (
+                    ("IncrementalAlterConfigs", change),
+                    ("AlterConfigs", {"name": key, "value": value}),
+                ):
+                    answer = c.call(api, 1, resources=[{**resource, "configs": [more]}])["responses"][0]
+                    check(answer["errorCode"] != 0, f"{api} {kind} {name[:9]!r} {key!r} {value!r}: no error")
+                c.call("DescribeConfigs", 4, resources=[{**resource, "configurationKeys": None}])
+        equal(describe(c, TOPIC, "t", "retention.ms"), ("604800000", 5), "what is in force")
+
+
 class Load(threading.Thread):
     """One connection; does one thing again and again."""
 
