@@ -1,7 +1,20 @@
 """The rest of administration, texts included: configurations of groups, client metrics, loggers and brokers;
 lists of configuration values; limits and odd requests of the topic APIs."""
 
-from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
+from configuration import (
+    APPEND,
+    BROKER,
+    DELETE,
+    GROUP,
+    LOGGER,
+    METRICS,
+    SET,
+    SUBTRACT,
+    TOPIC,
+    describe,
+    listed,
+    settled,
+)
 from exchange import ZERO, Peer, differences, exchange
 from lib.broker import Broker
 from lib.case import case, check, main, wait_for
@@ -78,8 +91,7 @@ def group_configs(peer):
         ("share.auto.offset.reset", SET, "earliest"),
         ("streams.num.standby.replicas", SET, "1"),
     )
-    listed = peer.must("ListConfigResources", 1, resourceTypes=[GROUP])["configResources"]
-    yield "listed", {"resources": [r for r in listed if r["resourceName"].startswith(peer.prefix)]}
+    yield "listed", listed(peer, GROUP, 1)
     for name, value in (
         ("consumer.session.timeout.ms", "1"),
         ("consumer.session.timeout.ms", "999999999"),
@@ -99,10 +111,10 @@ def group_configs(peer):
     yield "append", alter(peer, GROUP, group, ("consumer.session.timeout.ms", APPEND, "1"))
     yield "no name", alter(peer, GROUP, "", ("consumer.session.timeout.ms", SET, "50000"))
     yield "replaced", replace(peer, GROUP, group, ("consumer.heartbeat.interval.ms", "6000"))
+    settled(peer)
     yield "then", describe(peer, 4, GROUP, group)
     yield "all gone", replace(peer, GROUP, group)
-    listed = peer.must("ListConfigResources", 1, resourceTypes=[GROUP])["configResources"]
-    yield "no longer listed", {"resources": [r for r in listed if r["resourceName"].startswith(peer.prefix)]}
+    yield "no longer listed", listed(peer, GROUP, 0)
 
 
 @exchange(seconds=90, texts=True)
@@ -115,6 +127,7 @@ def client_metrics_configs(peer):
     yield from changed(peer, METRICS, name, ("interval.ms", SET, "1000"), ("metrics", SET, "a.b,c"))
     yield "append", alter(peer, METRICS, name, ("metrics", APPEND, "d"))
     yield "subtract", alter(peer, METRICS, name, ("metrics", SUBTRACT, "a.b"))
+    settled(peer)
     yield "then", describe(peer, 4, METRICS, name, includeSynonyms=True)
     for key, value in (
         ("interval.ms", "99"),
@@ -131,17 +144,11 @@ def client_metrics_configs(peer):
         yield f"{key}={value}", alter(peer, METRICS, name, (key, SET, value), validateOnly=True)
     yield "no name", alter(peer, METRICS, "", ("interval.ms", SET, "1000"))
     for v in versions("ListConfigResources"):
-        answer = peer.must("ListConfigResources", v, **({"resourceTypes": [METRICS]} if v else {}))
-        yield f"v{v} listed", {
-            "resources": [r for r in answer["configResources"] if r["resourceName"].startswith(peer.prefix)]
-        }
+        yield f"v{v} listed", listed(peer, METRICS, 1, v)
     yield "deleted", alter(
         peer, METRICS, name, ("metrics", DELETE, None), ("match", DELETE, None), ("interval.ms", DELETE, None)
     )
-    answer = peer.must("ListConfigResources", 1, resourceTypes=[METRICS])
-    yield "no longer listed", {
-        "resources": [r for r in answer["configResources"] if r["resourceName"].startswith(peer.prefix)]
-    }
+    yield "no longer listed", listed(peer, METRICS, 0)
 
 
 @exchange(texts=True, alone=True)
@@ -316,6 +323,7 @@ def topic_lists(peer):
             ("follower.replication.throttled.replicas", ""),
         ):
             yield f"{op} {key} '{value}'", alter(peer, TOPIC, topic, (key, op, value))
+            settled(peer)
             yield f"{op} {key} '{value}' then", describe(
                 peer, 4, TOPIC, topic, ["cleanup.policy", key], includeSynonyms=True
             )

@@ -1,7 +1,19 @@
 """DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources, DescribeCluster,
 DescribeLogDirs, DescribeQuorum."""
 
-from configuration import APPEND, BROKER, DELETE, GROUP, LOGGER, METRICS, SET, SUBTRACT, TOPIC, describe
+from configuration import (
+    APPEND,
+    BROKER,
+    DELETE,
+    GROUP,
+    LOGGER,
+    METRICS,
+    SET,
+    SUBTRACT,
+    TOPIC,
+    describe,
+    settled,
+)
 from exchange import exchange
 from lib.case import main, wait_for
 from lib.records import batch
@@ -40,6 +52,7 @@ def describe_configs(peer):
 
 def own_configs(peer, topic):
     """What a topic's configuration is made of, without defaults."""
+    settled(peer)
     answer = describe(peer, 4, TOPIC, topic)
     answer["results"][0]["configs"] = [c for c in answer["results"][0]["configs"] if c["configSource"] == 1]
     return answer
@@ -190,9 +203,7 @@ def list_config_resources(peer):
             answer["configResources"] = [
                 r
                 for r in answer["configResources"]
-                if r.get("resourceType", METRICS) in (METRICS, LOGGER)
-                or r["resourceName"].startswith(peer.prefix)
-                or r["resourceName"] == "1"
+                if r["resourceName"].startswith(peer.prefix) or r["resourceName"] == "1"
             ]
             yield f"v{v} {types}", answer
     yield "the topic", {"name": topic}

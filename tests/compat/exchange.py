@@ -53,7 +53,7 @@ class Peer:
 
     def __init__(self, kind, bootstrap, prefix, texts=False):
         self.kind, self.bootstrap, self.prefix, self.texts = kind, bootstrap, prefix, texts
-        self.known, self.connections = {}, []
+        self.known, self.connections, self.settled = {}, [], 0
         self.connection = None
 
     def name(self, text):

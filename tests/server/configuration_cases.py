@@ -55,7 +55,7 @@ def produce(connection, topic):
 
 @case(seconds=60, needs=())
 def survives_restarts():
-    """After a clean stop and after a kill the values are there, and in force for logs that were there before."""
+    """After a clean stop and after a kill the values are there, and in force for older logs."""
     with Broker("ottla").start() as broker:
         with wire.Connection(broker.bootstrap) as c:
             create(c, "t")
