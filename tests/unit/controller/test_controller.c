@@ -404,6 +404,47 @@ static void configurations_change_step_by_step(void **state) {
     assert_int_equal(commit(w), 2); /* and a ClearElrRecord */
 }
 
+/* Lists are cut as String.split does it: "" is an item, what is empty at the end is not. */
+static void lists_are_cut_as_java_does(void **state) {
+    static const struct {
+        int8_t op;
+        struct kstr change;
+        const char *after;
+    } rows[] = {{2, KSTR(""), "delete,"},
+                {2, KSTR(","), "delete"},
+                {2, KSTR(",a"), "delete,,a"},
+                {2, KSTR("a,,"), "delete,a"},
+                {2, KSTR("a,a,delete"), "delete,a"},
+                {3, KSTR(""), "delete"},
+                {3, KSTR("delete"), ""},
+                {3, KSTR("x,delete,"), ""}};
+    struct world *w = *state;
+    create_ok(w, "t", 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ALTER change[] = {{KSTR("cleanup.policy"), rows[i].op, rows[i].change}};
+        assert_int_equal(alter(w, CONFIG_TOPIC, "t", change, 1).error_code, 0);
+        commit(w);
+        assert_string_equal(image_config(w->image, CONFIG_TOPIC, "t", "cleanup.policy"), rows[i].after);
+        ALTER back[] = {{KSTR("cleanup.policy"), 1, KSTR_NULL}};
+        assert_int_equal(alter(w, CONFIG_TOPIC, "t", back, 1).error_code, 0);
+        commit(w);
+    }
+}
+
+static void a_change_that_is_too_large_is_refused(void **state) {
+    enum { MANY = 10001 };
+    struct world *w = *state;
+    create_ok(w, "t", 1);
+    ALTER *set = calloc(MANY, sizeof *set);
+    for (int i = 0; i < MANY; i++)
+        set[i] = (ALTER){kstr_of(arena_printf(&w->arena, "key.%d", i)), 0, KSTR("1")};
+    assert_int_equal(alter(w, CONFIG_TOPIC, "t", set, MANY).error_code, KERR_POLICY_VIOLATION);
+    assert_int_equal(w->records.n, 0);
+    assert_int_equal(alter(w, CONFIG_TOPIC, "t", set, MANY - 1).error_code, 0);
+    assert_int_equal(commit(w), MANY - 1);
+    free(set);
+}
+
 static void the_old_way_replaces_all(void **state) {
     struct world *w = *state;
     create_ok(w, "t", 1);
@@ -532,6 +573,8 @@ int main(void) {
         STORY(topics_are_deleted_by_name_and_id),
         STORY(partitions_are_added),
         STORY(configurations_change_step_by_step),
+        STORY(lists_are_cut_as_java_does),
+        STORY(a_change_that_is_too_large_is_refused),
         STORY(the_old_way_replaces_all),
         STORY(the_only_broker_stops_and_starts),
         STORY(the_only_broker_crashes_and_starts),
