@@ -1,11 +1,13 @@
 /* The start of a node, in order; each step undoes nothing that was on disk when it fails:
- *   1. log directories: formatted (made so when no configuration file was given), locked, opened; recovery is
+ *   1. listeners are bound, so that a port that is taken ends the start before anything is touched; who
+ * connects waits until 6
+ *   2. log directories: formatted (made so when no configuration file was given), locked, opened; recovery is
  * lazy
- *   2. metadata log: replayed into the image; this node leads its quorum of one
- *   3. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put
+ *   3. metadata log: replayed into the image; this node leads its quorum of one
+ *   4. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put
  * aside
- *   4. listeners are bound; the broker registers with their ports
- *   5. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
+ *   5. the broker registers with the ports of its listeners
+ *   6. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
  * The stop goes backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs
  * end with a letter to those who asked, and only then the memory of all of them.
  *
@@ -414,7 +416,8 @@ static void make_parts(struct node *n) {
 
 static int open_all(struct node *n, struct strbuf *error) {
     const struct config_node *c = config_node(n->config);
-    int err = c->standalone ? format_first(n, c, error) : 0;
+    int err = open_listeners(n, error);
+    if (!err && c->standalone) err = format_first(n, c, error);
     if (!err) err = open_directories(n, c, error);
     if (!err) err = open_metadata(n, c, error);
     if (err) return err;
@@ -427,8 +430,6 @@ static int open_all(struct node *n, struct strbuf *error) {
                                .quiesce = quiesce};
     n->replicas = replicas_create(n->id, &ops, n->workers);
     replicas_load(n->replicas, n->image);
-    err = open_listeners(n, error);
-    if (err) return err;
     char *why = NULL;
     err = control_register(n->control, &why);
     if (err) strbuf_addf(error, "%s", why ? why : oerr_text(err));
