@@ -102,7 +102,8 @@ enum manner {
 
 struct server {
     pthread_t thread;
-    int listener, port, requests[API_KEY_LAST + 1];
+    int listener, port;
+    _Atomic int requests[API_KEY_LAST + 1];
     _Atomic int connections;
     enum manner manner;
     _Atomic int stop;
