@@ -275,14 +275,15 @@ def completion():
 
 @case(needs=("reference",), seconds=120)
 def dump_and_verify():
-    """The reference's own log directory: nothing wrong with it, and its internal topics can be read."""
+    """Logs of the reference: nothing wrong with them, and its internal topics can be read."""
     folder = os.environ["REFERENCE_DATA"]
     topic, env = unique("cli-dump"), {"OTTLA_BOOTSTRAP": os.environ["REFERENCE"]}
     ottla_at = [os.environ["OTTLA"]]
     run([*ottla_at, "topic", "create", topic], env=env)
     run([*ottla_at, "produce", topic, "-z", "zstd"], stdin=b"one\n" + b"two\n" * 50, env=env)
     run([*ottla_at, "consume", topic, "-e", "-g", topic], env=env)
-    said = ottla("log", "verify", folder)
+    # not all of it: other tests put batches there whose offsets are odd on purpose
+    said = ottla("log", "verify", f"{folder}/{topic}-0", f"{folder}/__cluster_metadata-0", *glob.glob(f"{folder}/__consumer_offsets-*"))
     check(": 0 problems" in said, said)
     dumped = ottla("log", "dump", "--print-data", *glob.glob(f"{folder}/{topic}-0/*.log"))
     check("value: two" in dumped and "compresscodec: zstd" in dumped, dumped)
