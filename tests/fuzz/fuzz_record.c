@@ -29,10 +29,10 @@ static void read_all(struct codec *c, const uint8_t *b, size_t n) {
     struct control_record control;
     if (!record_iter_start(&it, c, b, n, PLAIN))
         for (int i = 0; i < 100000 && record_iter_next(&it, &r) > 0; i++) {
-            const uint8_t *at = r.headers;
+            const uint8_t *at = r.headers, *end = at ? at + r.headers_len : NULL;
             int32_t left = r.header_count;
             struct record_header h;
-            while (record_next_header(&at, r.headers + r.headers_len, &left, &h)) ASSERT(h.key_len >= 0);
+            while (record_next_header(&at, end, &left, &h)) ASSERT(h.key_len >= 0);
         }
     record_iter_end(&it);
     strbuf_init(&out, PLAIN);
