@@ -307,6 +307,8 @@ static int rebuild_records(struct validation *v, struct batch_builder *b, size_t
 /* A new batch in the arena. The records are known to be good. */
 static int rebuild(struct validation *v, enum compression target) {
     const uint8_t *old = v->bytes;
+    if (batch_count(old) <= 0) /* a client's was refused before; nobody else's is built anew without any */
+        return FAULT(v, FAULT_INVALID_RECORD, "no records in a batch for %s", v->partition);
     struct batch_options o = {.base_offset = v->offset,
                               .leader_epoch = v->leader_epoch,
                               .compression = target,
