@@ -61,7 +61,7 @@ void batch_set_max_timestamp(uint8_t *b, size_t size, bool log_append_time, int6
 
 void batch_builder_init(struct batch_builder *b, const struct batch_options *options, size_t limit) {
     *b = (struct batch_builder){.options = *options, .max_timestamp = NO_TIMESTAMP};
-    b->last_offset = (int64_t)((uint64_t)options->base_offset - 1); /* of legacy bytes it may be the least there is */
+    b->last_offset = (int64_t)((uint64_t)options->base_offset - 1); /* may be the least there is */
     strbuf_init(&b->buf, limit);
     if (strbuf_reserve(&b->buf, BATCH_HEADER)) b->buf.len = BATCH_HEADER;
 }
