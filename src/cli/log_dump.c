@@ -86,7 +86,8 @@ static void add_headers(struct dump *d, const struct record *r) {
     const uint8_t *at = r->headers;
     int32_t left = r->header_count;
     strbuf_adds(&d->line, d->c->json ? ",\"headerKeys\":[" : " headerKeys: [");
-    for (bool first = true; record_next_header(&at, r->headers + r->headers_len, &left, &h); first = false) {
+    const uint8_t *end = at ? at + r->headers_len : NULL; /* a message of magic 0 or 1 has none */
+    for (bool first = true; record_next_header(&at, end, &left, &h); first = false) {
         if (!first) strbuf_adds(&d->line, ",");
         if (d->c->json)
             strbuf_add_json(&d->line, h.key, (size_t)h.key_len);
