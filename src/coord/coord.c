@@ -17,8 +17,8 @@
 #include "coord/partition.h"
 #include "record/compress.h"
 
-struct group_now coord_now(const struct coord *c) {
-    return (struct group_now){.mono = loop_now(c->loop), .wall = loop_wall(c->loop)};
+struct shard_now coord_now(const struct coord *c) {
+    return (struct shard_now){.mono = loop_now(c->loop), .wall = loop_wall(c->loop)};
 }
 
 static void on_timer(struct timer *t);
@@ -27,7 +27,8 @@ struct coord *coord_create(struct loop *loop, struct workers *workers, const str
                            const struct coord_log_ops *ops, int32_t partitions, uint64_t seed) {
     ASSERT(partitions > 0);
     struct coord *c = xcalloc(1, sizeof *c);
-    *c = (struct coord){.loop = loop, .workers = workers, .config = config, .ops = *ops, .seed = seed};
+    *c = (struct coord){
+        .loop = loop, .workers = workers, .config = config, .ops = *ops, .seed = seed, .kind = config->kind};
     atomic_init(&c->partitions_wanted, partitions);
     c->timer.on_due = on_timer;
     c->codec = codec_create();
@@ -50,8 +51,8 @@ void coord_destroy(struct coord *c) {
     free(c);
 }
 
-int32_t coord_partition_of(const struct coord *c, struct kstr group) {
-    return jstring_partition(group.s, (size_t)group.len,
+int32_t coord_partition_of(const struct coord *c, struct kstr key) {
+    return jstring_partition(key.s, (size_t)key.len,
                              atomic_load_explicit(&c->partitions_wanted, memory_order_relaxed));
 }
 
@@ -73,7 +74,7 @@ static void arm(struct coord *c) {
 void coord_partition_set_due(struct coord_partition *p) {
     struct coord *c = p->coord;
     int64_t at = INT64_MAX, before = heap_min(&c->due) ? heap_min(&c->due)->key : INT64_MAX;
-    if (p->state == COORD_ACTIVE) at = group_shard_deadline(p->shard);
+    if (p->state == COORD_ACTIVE) at = c->kind->deadline(p->shard);
     if (p->waiting && p->waiting->deadline_ms < at) at = p->waiting->deadline_ms;
     if (heap_has(&p->due)) {
         if (p->due.key == at) return;
@@ -87,12 +88,12 @@ void coord_partition_set_due(struct coord_partition *p) {
 static void on_timer(struct timer *t) {
     struct coord *c = (struct coord *)((char *)t - offsetof(struct coord, timer));
     struct heap_node *n;
-    struct group_result r;
+    struct shard_result r;
     while ((n = heap_min(&c->due)) && n->key <= loop_now(c->loop)) {
         struct coord_partition *p =
             (struct coord_partition *)((char *)n - offsetof(struct coord_partition, due));
         coord_expire_waits(p, loop_now(c->loop));
-        if (group_shard_tick(p->shard, coord_now(c), &r)) coord_finish_step(p, NULL, &r);
+        if (c->kind->tick(p->shard, coord_now(c), &r)) coord_finish_step(p, NULL, &r);
         coord_partition_set_due(p);
     }
     arm(c);
@@ -106,7 +107,7 @@ struct news {
     struct mail mail;
     struct coord *coord;
     enum news_kind kind;
-    int32_t partition, n;
+    int32_t partition, leader_epoch, n;
     int64_t offset;
     struct kstr *names;
     struct uuid *ids;
@@ -114,11 +115,11 @@ struct news {
 };
 
 static void forget_topics(struct coord *c, const struct news *m) {
-    struct group_result r;
-    for (int32_t i = 0; i < c->cap; i++) {
+    struct shard_result r;
+    for (int32_t i = 0; c->kind->topics_deleted && i < c->cap; i++) {
         struct coord_partition *p = c->partitions[i];
         if (!p || p->state != COORD_ACTIVE) continue;
-        group_shard_topics_deleted(p->shard, m->names, m->ids, m->n, coord_now(c), &r);
+        c->kind->topics_deleted(p->shard, m->names, m->ids, m->n, coord_now(c), &r);
         coord_finish_step(p, NULL, &r);
         coord_partition_set_due(p);
     }
@@ -130,7 +131,7 @@ static void on_news(struct mail *mail) {
     struct coord_partition *p = m->partition < c->cap ? c->partitions[m->partition] : NULL;
     switch (m->kind) {
     case NEWS_ELECTED:
-        if (!c->stopped) coord_partition_open(c, m->partition);
+        if (!c->stopped) coord_partition_open(c, m->partition, m->leader_epoch);
         break;
     case NEWS_RESIGNED:
         if (p) coord_partition_close(p);
@@ -151,18 +152,22 @@ static struct news *news(struct coord *c, enum news_kind kind, size_t text) {
     return m;
 }
 
-static void post(struct coord *c, enum news_kind kind, int32_t partition, int64_t offset) {
+static void post(struct coord *c, enum news_kind kind, int32_t partition, int32_t leader_epoch,
+                 int64_t offset) {
     struct news *m = news(c, kind, 0);
     ASSERT(partition >= 0);
     m->partition = partition;
+    m->leader_epoch = leader_epoch;
     m->offset = offset;
     loop_post(c->loop, &m->mail);
 }
 
-void coord_elected(struct coord *c, int32_t partition) { post(c, NEWS_ELECTED, partition, 0); }
-void coord_resigned(struct coord *c, int32_t partition) { post(c, NEWS_RESIGNED, partition, 0); }
+void coord_elected(struct coord *c, int32_t partition, int32_t leader_epoch) {
+    post(c, NEWS_ELECTED, partition, leader_epoch, 0);
+}
+void coord_resigned(struct coord *c, int32_t partition) { post(c, NEWS_RESIGNED, partition, -1, 0); }
 void coord_committed(struct coord *c, int32_t partition, int64_t offset) {
-    post(c, NEWS_COMMITTED, partition, offset);
+    post(c, NEWS_COMMITTED, partition, -1, offset);
 }
 
 void coord_topics_deleted(struct coord *c, const struct kstr *names, const struct uuid *ids, int32_t n) {

@@ -1,7 +1,7 @@
-/* The coordinator runtime: the partitions of __consumer_offsets that this node leads, each with its shard of
- * group state. It loads a shard from the log, brings requests to the right one, appends what a step writes as
- * one batch, and answers when that is committed. Source: CoordinatorRuntime, CoordinatorLoaderImpl,
- * GroupCoordinatorService.
+/* The coordinator runtime: the partitions of an internal topic that this node leads, each with its shard of
+ * state, of one kind (kind.h). It loads a shard from the log, brings requests to the right one, appends what
+ * a step writes as one batch, and answers when that is committed. A node runs one for each kind. Source:
+ * CoordinatorRuntime, CoordinatorLoaderImpl.
  *
  * All of it runs on one loop, but for reading the log at load, which a worker does. Functions marked [any]
  * may be called from every thread; they only post. */
@@ -13,16 +13,18 @@
 #include <stdint.h>
 
 #include "base/strbuf.h"
-#include "group/shard.h"
+#include "coord/kind.h"
 #include "io/loop.h"
 
 struct coord;
 struct workers;
 
 struct coord_config {
-    struct group_config group;
-    int32_t offsets_commit_timeout_ms;
-    int32_t compression; /* enum compression, of offsets.topic.compression.codec */
+    const struct coord_kind *kind;
+    const void *shard; /* what the kind's shards are configured by */
+    void *env;         /* what they may ask of the server */
+    int32_t write_timeout_ms;
+    int32_t compression; /* enum compression, of what is written */
 };
 
 /* What the runtime needs of the partitions. */
@@ -40,7 +42,7 @@ struct coord_log_ops {
 
 /* A request to the coordinator. The owner keeps it, and what it points at, until `done`. */
 struct coord_op {
-    enum group_api api; /* says what request and response are, see group/shard.h */
+    int api; /* the kind's own: says what request and response are, see for example group/shard.h */
     int16_t version;
     struct kstr client_id, client_host;
     const void *request;
@@ -55,7 +57,7 @@ struct coord_op {
     bool answered;
 };
 
-/* workers, config and ops are borrowed. partitions: how many __consumer_offsets has, or will have. */
+/* workers and config are borrowed. partitions: how many the topic has, or will have. */
 struct coord *coord_create(struct loop *loop, struct workers *workers, const struct coord_config *config,
                            const struct coord_log_ops *ops, int32_t partitions, uint64_t seed);
 /* On the loop's thread, or after it ended; loads have ended. Waiting requests are answered with
@@ -65,21 +67,24 @@ void coord_destroy(struct coord *c);
  * NOT_COORDINATOR. true: no load is running any more, coord_destroy may follow. */
 bool coord_stop(struct coord *c);
 
-/* [any] The partition of __consumer_offsets that a group belongs to. */
-int32_t coord_partition_of(const struct coord *c, struct kstr group);
+/* [any] The partition that a key belongs to. */
+int32_t coord_partition_of(const struct coord *c, struct kstr key);
 /* [any] The topic was created, with another number of partitions than was thought; before the first election.
  */
 void coord_set_partitions(struct coord *c, int32_t partitions);
-/* [any] This node leads the partition now, and its log can be read; or leads it no more. */
-void coord_elected(struct coord *c, int32_t partition);
+/* [any] This node leads the partition now, in this epoch, and its log can be read; or leads it no more. */
+void coord_elected(struct coord *c, int32_t partition, int32_t leader_epoch);
 void coord_resigned(struct coord *c, int32_t partition);
 /* [any] The log's high watermark is at `offset`. */
 void coord_committed(struct coord *c, int32_t partition, int64_t offset);
 /* [any] Topics were deleted; copies. */
 void coord_topics_deleted(struct coord *c, const struct kstr *names, const struct uuid *ids, int32_t n);
 
-/* [any] n requests at once, in an array; each is done by itself. GROUP_API_LIST is answered for all
- * partitions together. */
+/* [any] n requests at once, in an array; each is done by itself. */
 void coord_submit(struct coord *c, struct coord_op *ops, int32_t n);
+
+/* Coordinator's thread: a shard answers a request by itself. The response is in the op's arena; NULL: no
+ * memory. */
+void coord_answer(struct coord_op *op, const void *response);
 
 #endif

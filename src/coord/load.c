@@ -14,12 +14,12 @@
 
 enum { READ_LIMIT = 256 << 20, PLAIN_LIMIT = 256 << 20 }; /* bytes: of one read, of one batch decompressed */
 
-static int replay_control(struct group_shard *s, const uint8_t *batch, size_t n) {
+static int replay_control(const struct coord_partition *p, const uint8_t *batch, size_t n) {
     struct control_record c;
     int err = control_read(batch, n, &c);
     if (err) return err;
-    if (c.type == CONTROL_COMMIT || c.type == CONTROL_ABORT)
-        group_shard_replay_marker(s, batch_producer_id(batch), c.type == CONTROL_COMMIT);
+    if (p->coord->kind->replay_marker && (c.type == CONTROL_COMMIT || c.type == CONTROL_ABORT))
+        p->coord->kind->replay_marker(p->shard, batch_producer_id(batch), c.type == CONTROL_COMMIT);
     return 0;
 }
 
@@ -27,30 +27,30 @@ static struct kbytes bytes_of(const uint8_t *p, int32_t len) {
     return len < 0 ? KBYTES_NULL : (struct kbytes){.p = p, .len = len};
 }
 
-static int replay_batch(struct group_shard *s, struct codec *codec, const uint8_t *batch, size_t n,
-                        struct group_now now, int64_t *records) {
+static int replay_batch(struct coord_partition *p, struct codec *codec, const uint8_t *batch, size_t n,
+                        struct shard_now now) {
     bool v2 = batch_magic(batch) == 2;
     struct record_iter it;
     struct record r;
-    if (v2 && batch_is_control(batch)) return replay_control(s, batch, n);
+    if (v2 && batch_is_control(batch)) return replay_control(p, batch, n);
     int64_t producer_id = v2 ? batch_producer_id(batch) : NO_PRODUCER_ID;
     int err = record_iter_start(&it, codec, batch, n, PLAIN_LIMIT), more = 0;
     while (!err && (more = record_iter_next(&it, &r)) > 0) {
-        err = group_shard_replay(s, r.offset, producer_id, bytes_of(r.key, r.key_len),
-                                 bytes_of(r.value, r.value_len), now);
-        ++*records;
+        err = p->coord->kind->replay(p->shard, r.offset, producer_id, bytes_of(r.key, r.key_len),
+                                     bytes_of(r.value, r.value_len), now);
+        p->loaded_records++;
         if (err) LOG_ERROR("coord", "the record at offset %lld cannot be understood", (long long)r.offset);
     }
     record_iter_end(&it);
     return err ? err : more;
 }
 
-int coord_load_replay(struct group_shard *s, struct codec *codec, const uint8_t *bytes, size_t n,
-                      struct group_now now, int64_t *next, int64_t *records) {
+static int replay_batches(struct coord_partition *p, struct codec *codec, const uint8_t *bytes, size_t n,
+                          struct shard_now now, int64_t *next) {
     for (size_t at = 0; at < n;) {
         int64_t size = batch_peek(bytes + at, n - at);
         if (size <= 0 || (size_t)size > n - at || batch_check(bytes + at, (size_t)size)) return OE_CORRUPT;
-        int err = replay_batch(s, codec, bytes + at, (size_t)size, now, records);
+        int err = replay_batch(p, codec, bytes + at, (size_t)size, now);
         if (err) return err;
         *next = batch_last_offset(bytes + at) + 1;
         at += (size_t)size;
@@ -65,7 +65,7 @@ static void load(struct job *j) {
     struct coord_log_ops *ops = &p->coord->ops;
     struct codec *codec = codec_create();
     struct strbuf read;
-    struct group_now now = {.mono = p->load_began_ms, .wall = p->load_wall_ms};
+    struct shard_now now = {.mono = p->load_began_ms, .wall = p->load_wall_ms};
     int64_t next = -1;
     strbuf_init(&read, READ_LIMIT);
     do {
@@ -73,8 +73,7 @@ static void load(struct job *j) {
         p->load_result = ops->read(ops->arg, p->index, next, &read);
         if (!p->load_result && !strbuf_ok(&read)) p->load_result = OE_NOMEM;
         if (!p->load_result && read.len)
-            p->load_result = coord_load_replay(p->shard, codec, (const uint8_t *)read.s, read.len, now, &next,
-                                               &p->loaded_records);
+            p->load_result = replay_batches(p, codec, (const uint8_t *)read.s, read.len, now, &next);
     } while (!p->load_result && read.len && !p->coord->stopped);
     strbuf_free(&read);
     codec_destroy(codec);
@@ -88,16 +87,16 @@ static void loaded(struct mail *m) {
     c->loading--;
     if (p->load_result) {
         p->state = COORD_FAILED;
-        LOG_ERROR("coord", "__consumer_offsets-%d cannot be loaded: %s; its groups are not served", p->index,
-                  oerr_text(p->load_result));
+        LOG_ERROR("coord", "%s-%d cannot be loaded: %s; its %s are not served", c->kind->topic, p->index,
+                  oerr_text(p->load_result), c->kind->things);
         if (p->resigned || c->stopped) coord_partition_close(p);
         return;
     }
     p->state = COORD_ACTIVE;
-    group_shard_loaded(p->shard, coord_now(c));
+    c->kind->loaded(p->shard, coord_now(c));
     if (p->loaded_records)
-        LOG_INFO("coord", "__consumer_offsets-%d: loaded %lld records, %d groups in %lld ms", p->index,
-                 (long long)p->loaded_records, group_shard_groups(p->shard),
+        LOG_INFO("coord", "%s-%d: loaded %lld records, %lld %s in %lld ms", c->kind->topic, p->index,
+                 (long long)p->loaded_records, (long long)c->kind->count(p->shard), c->kind->things,
                  (long long)(loop_now(c->loop) - p->load_began_ms));
     if (p->resigned || c->stopped)
         coord_partition_close(p);

@@ -17,19 +17,28 @@ static void reserve(struct coord *c, int32_t index) {
     c->cap = cap;
 }
 
-void coord_partition_open(struct coord *c, int32_t index) {
+void coord_partition_open(struct coord *c, int32_t index, int32_t leader_epoch) {
     reserve(c, index);
     struct coord_partition *p = c->partitions[index];
     if (p && p->state != COORD_FAILED) {
         p->resigned = false; /* elected again while it loads, or still: the log is the same */
+        if (p->leader_epoch == leader_epoch) return;
+        p->leader_epoch = leader_epoch;
+        if (p->state == COORD_ACTIVE && c->kind->set_epoch) c->kind->set_epoch(p->shard, leader_epoch);
         return;
     }
     if (p) coord_partition_close(p);
     p = c->partitions[index] = xcalloc(1, sizeof *p);
-    *p = (struct coord_partition){.coord = c, .index = index};
+    *p = (struct coord_partition){.coord = c, .index = index, .leader_epoch = leader_epoch};
     /* Another seed for each life, so that member ids are not given out again. */
     c->seed += 0x9e3779b97f4a7c15ull;
-    p->shard = group_shard_create(&c->config->group, c->seed, coord_reply, p);
+    p->shard = c->kind->create(&(struct coord_place){
+        .config = c->config->shard,
+        .env = c->config->env,
+        .partition = index,
+        .leader_epoch = leader_epoch,
+        .seed = c->seed,
+    });
     coord_load_start(p);
 }
 
@@ -41,14 +50,14 @@ void coord_partition_close(struct coord_partition *p) {
     }
     if (p->state == COORD_ACTIVE) {
         coord_fail_waits(p, KERR_NOT_COORDINATOR);
-        group_shard_unload(p->shard, coord_now(c));
-        LOG_INFO("coord", "__consumer_offsets-%d: unloaded", p->index);
+        c->kind->unload(p->shard, coord_now(c));
+        LOG_INFO("coord", "%s-%d: unloaded", c->kind->topic, p->index);
     }
     p->state = COORD_FAILED;
     ASSERT(!p->waiting);
     coord_partition_set_due(p);
     ASSERT(!heap_has(&p->due));
     c->partitions[p->index] = NULL;
-    group_shard_free(p->shard);
+    c->kind->destroy(p->shard);
     free(p);
 }

@@ -1,4 +1,4 @@
-/* One partition of __consumer_offsets that this node leads. Private to coord/; coordinator's thread, but for
+/* One partition of an internal topic that this node leads. Private to coord/; coordinator's thread, but for
  * the shard while it loads, which is the worker's. */
 #ifndef OTTLA_COORD_PARTITION_H
 #define OTTLA_COORD_PARTITION_H
@@ -19,17 +19,17 @@ struct coord_wait {
     struct coord_wait *next;
     int64_t offset, deadline_ms; /* committed when the high watermark is there; monotonic */
     struct coord_op *op;         /* NULL: a timer's step */
-    struct group_after *after;
+    void *after;
     int16_t error;
     void *response;
 };
 
 struct coord_partition {
     struct coord *coord;
-    int32_t index;
+    int32_t index, leader_epoch;
     enum coord_state state;
     bool resigned; /* while it loads: let go when that ends */
-    struct group_shard *shard;
+    void *shard;
     int64_t written, committed; /* offsets behind the last */
     struct coord_wait *waiting, *last;
     struct heap_node due; /* of coord->due */
@@ -39,6 +39,7 @@ struct coord_partition {
 };
 
 struct coord {
+    const struct coord_kind *kind;
     struct loop *loop;
     struct workers *workers;
     const struct coord_config *config;
@@ -54,26 +55,22 @@ struct coord {
 };
 
 /* partition.c */
-void coord_partition_open(struct coord *c, int32_t index);
+void coord_partition_open(struct coord *c, int32_t index, int32_t leader_epoch);
 void coord_partition_close(struct coord_partition *p);
 void coord_partition_set_due(struct coord_partition *p);
-struct group_now coord_now(const struct coord *c);
+struct shard_now coord_now(const struct coord *c);
 
 /* load.c */
 void coord_load_start(struct coord_partition *p);
-int coord_load_replay(struct group_shard *s, struct codec *codec, const uint8_t *bytes, size_t n,
-                      struct group_now now, int64_t *next, int64_t *records);
 
 /* write.c */
 /* Appends what a step wrote and answers, or lets the answer wait. op NULL: nobody asked. */
-void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct group_result *r);
+void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r);
 void coord_on_committed(struct coord_partition *p, int64_t offset);
 void coord_expire_waits(struct coord_partition *p, int64_t now_ms);
 void coord_fail_waits(struct coord_partition *p, int16_t error);
 
 /* submit.c */
-void coord_answer(struct coord_op *op, const void *response);
 void coord_answer_error(struct coord_op *op, int16_t error);
-void coord_reply(void *ctx, void *handle, const void *response);
 
 #endif

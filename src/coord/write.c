@@ -17,12 +17,12 @@
 
 /* --- append --- */
 
-static size_t size_of(const struct group_record *r) {
+static size_t size_of(const struct shard_record *r) {
     return 32 + (size_t)r->key.len + (size_t)(r->value.len > 0 ? r->value.len : 0); /* an upper bound */
 }
 
 /* The records from `at` on that go into one batch. */
-static int32_t batch_end(struct coord_partition *p, const struct group_result *r, int32_t at) {
+static int32_t batch_end(struct coord_partition *p, const struct shard_result *r, int32_t at) {
     if (r->atomic) return r->records_n;
     size_t max = p->coord->ops.max_batch(p->coord->ops.arg, p->index), size = BATCH_HEADER;
     int32_t end = at;
@@ -31,10 +31,16 @@ static int32_t batch_end(struct coord_partition *p, const struct group_result *r
     return end;
 }
 
-static int build(struct coord *c, struct batch_builder *b, const struct group_record *records, int32_t n,
-                 uint8_t **bytes, size_t *size) {
+static int build(struct coord *c, struct batch_builder *b, const struct shard_result *r, int32_t at,
+                 int32_t n, uint8_t **bytes, size_t *size) {
+    const struct shard_record *records = r->records + at;
     struct batch_options o = BATCH_OPTIONS_NONE;
     int64_t now = loop_wall(c->loop);
+    if (r->transactional) {
+        o.producer_id = r->producer_id;
+        o.producer_epoch = r->producer_epoch;
+        o.transactional = true;
+    }
     o.compression = (enum compression)c->config->compression;
     batch_builder_init(b, &o, SIZE_MAX / 2);
     for (int32_t i = 0; i < n; i++) {
@@ -47,38 +53,41 @@ static int build(struct coord *c, struct batch_builder *b, const struct group_re
     return batch_builder_finish(b, c->codec, bytes, size);
 }
 
-static void replay(struct coord_partition *p, const struct group_record *records, int32_t n, int64_t first) {
+static void replay(struct coord_partition *p, const struct shard_result *r, int32_t at, int32_t n,
+                   int64_t first) {
     for (int32_t i = 0; i < n; i++) {
-        int err = group_shard_replay(p->shard, first + i, -1, records[i].key, records[i].value,
-                                     coord_now(p->coord));
+        const struct shard_record *x = &r->records[at + i];
+        int err =
+            p->coord->kind->replay(p->shard, first + i, r->transactional ? r->producer_id : NO_PRODUCER_ID,
+                                   x->key, x->value, coord_now(p->coord));
         ASSERT(!err); /* we made it */
     }
 }
 
-static int16_t append_some(struct coord_partition *p, const struct group_result *r, int32_t at, int32_t end) {
+static int16_t append_some(struct coord_partition *p, const struct shard_result *r, int32_t at, int32_t end) {
     struct coord *c = p->coord;
     struct batch_builder b;
     uint8_t *bytes;
     size_t size;
     int64_t next = 0;
     bool committed = false;
-    int err = build(c, &b, r->records + at, end - at, &bytes, &size);
+    int err = build(c, &b, r, at, end - at, &bytes, &size);
     int16_t error =
         err ? KERR_UNKNOWN_SERVER_ERROR : c->ops.append(c->ops.arg, p->index, bytes, size, &next, &committed);
     batch_builder_free(&b);
     if (error) {
-        LOG_LIMITED(LOG_ERROR, "coord", "__consumer_offsets-%d: %d records cannot be written: %s", p->index,
+        LOG_LIMITED(LOG_ERROR, "coord", "%s-%d: %d records cannot be written: %s", c->kind->topic, p->index,
                     end - at, kerr_name(error));
         return error;
     }
     ASSERT(next >= p->written + (end - at));
-    if (r->replay) replay(p, r->records + at, end - at, next - (end - at));
+    if (r->replay) replay(p, r, at, end - at, next - (end - at));
     p->written = next;
     if (committed) p->committed = next;
     return KERR_NONE;
 }
 
-static int16_t append(struct coord_partition *p, const struct group_result *r) {
+static int16_t append(struct coord_partition *p, const struct shard_result *r) {
     int16_t error = KERR_NONE;
     for (int32_t at = 0, end; !error && at < r->records_n; at = end) {
         end = batch_end(p, r, at);
@@ -89,25 +98,26 @@ static int16_t append(struct coord_partition *p, const struct group_result *r) {
 
 /* --- answer --- */
 
-static void settle(struct coord_partition *p, struct coord_op *op, struct group_after *after, int16_t error,
+static void settle(struct coord_partition *p, struct coord_op *op, void *after, int16_t error,
                    int16_t refused, void *response) {
-    group_shard_written(p->shard, after, error, coord_now(p->coord));
+    const struct coord_kind *kind = p->coord->kind;
+    kind->written(p->shard, after, error, coord_now(p->coord));
     if (!op) return;
-    if (error) refused = group_error_for_client(op->api, error);
+    if (error) refused = kind->error_for_client(op->api, error);
     if (refused)
         coord_answer_error(op, refused);
     else
         coord_answer(op, response);
 }
 
-void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct group_result *r) {
+void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r) {
     int16_t error = append(p, r);
     if (!r->answer) op = NULL; /* answered by the shard, now or later */
     if (!error && p->written > p->committed && (op || r->after)) {
         struct coord_wait *w = xcalloc(1, sizeof *w);
         *w = (struct coord_wait){
             .offset = p->written,
-            .deadline_ms = loop_now(p->coord->loop) + p->coord->config->offsets_commit_timeout_ms,
+            .deadline_ms = loop_now(p->coord->loop) + p->coord->config->write_timeout_ms,
             .op = op,
             .after = r->after,
             .error = r->error,

@@ -48,33 +48,52 @@ static void set_configs(struct auto_create *c, struct create_topics_request_crea
     }
 }
 
-/* The coordinators' topics: GroupCoordinatorConfig, TransactionStateManager. */
+static const char *number(struct auto_create *c, enum cfg_id key) {
+    return arena_printf(&c->arena, "%lld", (long long)config_int(c->node->config, key));
+}
+
+static void set_sizes(struct auto_create *c, struct create_topics_request_creatable_topic *t,
+                      enum cfg_id partitions, enum cfg_id replicas) {
+    t->num_partitions = (int32_t)config_int(c->node->config, partitions);
+    t->replication_factor = (int16_t)config_int(c->node->config, replicas);
+}
+
+/* The coordinators' topics: GroupCoordinatorService.groupMetadataTopicConfigs,
+ * TransactionStateManager.transactionTopicConfigs, ShareCoordinatorService.shareGroupStateTopicConfigs. */
+static void set_offsets(struct auto_create *c, struct create_topics_request_creatable_topic *t) {
+    set_sizes(c, t, CFG_OFFSETS_TOPIC_NUM_PARTITIONS, CFG_OFFSETS_TOPIC_REPLICATION_FACTOR);
+    const char *const pairs[][2] = {{"cleanup.policy", "compact"},
+                                    {"compression.type", "producer"},
+                                    {"segment.bytes", number(c, CFG_OFFSETS_TOPIC_SEGMENT_BYTES)}};
+    set_configs(c, t, pairs, 3);
+}
+
+static void set_transactions(struct auto_create *c, struct create_topics_request_creatable_topic *t) {
+    set_sizes(c, t, CFG_TRANSACTION_STATE_LOG_NUM_PARTITIONS, CFG_TRANSACTION_STATE_LOG_REPLICATION_FACTOR);
+    const char *const pairs[][2] = {{"cleanup.policy", "compact"},
+                                    {"compression.type", "uncompressed"},
+                                    {"min.insync.replicas", number(c, CFG_TRANSACTION_STATE_LOG_MIN_ISR)},
+                                    {"segment.bytes", number(c, CFG_TRANSACTION_STATE_LOG_SEGMENT_BYTES)},
+                                    {"unclean.leader.election.enable", "false"}};
+    set_configs(c, t, pairs, 5);
+}
+
+static void set_share_state(struct auto_create *c, struct create_topics_request_creatable_topic *t) {
+    set_sizes(c, t, CFG_SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS,
+              CFG_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR);
+    const char *const pairs[][2] = {
+        {"cleanup.policy", "delete"},
+        {"compression.type", "producer"},
+        {"min.insync.replicas", number(c, CFG_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR)},
+        {"retention.ms", "-1"},
+        {"segment.bytes", number(c, CFG_SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES)}};
+    set_configs(c, t, pairs, 5);
+}
+
 static void set_internal(struct auto_create *c, struct create_topics_request_creatable_topic *t) {
-    const struct config *config = c->node->config;
-    bool offsets = kstr_is(t->name, "__consumer_offsets");
-    if (!offsets && !kstr_is(t->name, "__transaction_state")) return;
-    t->num_partitions = (int32_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_NUM_PARTITIONS
-                                                            : CFG_TRANSACTION_STATE_LOG_NUM_PARTITIONS);
-    t->replication_factor =
-        (int16_t)config_int(config, offsets ? CFG_OFFSETS_TOPIC_REPLICATION_FACTOR
-                                            : CFG_TRANSACTION_STATE_LOG_REPLICATION_FACTOR);
-    const char *segment =
-        arena_printf(&c->arena, "%lld",
-                     (long long)config_int(config, offsets ? CFG_OFFSETS_TOPIC_SEGMENT_BYTES
-                                                           : CFG_TRANSACTION_STATE_LOG_SEGMENT_BYTES));
-    const char *isr =
-        arena_printf(&c->arena, "%lld", (long long)config_int(config, CFG_TRANSACTION_STATE_LOG_MIN_ISR));
-    const char *const of_offsets[][2] = {
-        {"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", segment}};
-    const char *const of_txn[][2] = {{"cleanup.policy", "compact"},
-                                     {"compression.type", "uncompressed"},
-                                     {"min.insync.replicas", isr},
-                                     {"segment.bytes", segment},
-                                     {"unclean.leader.election.enable", "false"}};
-    if (offsets)
-        set_configs(c, t, of_offsets, 3);
-    else
-        set_configs(c, t, of_txn, 5);
+    if (kstr_is(t->name, "__consumer_offsets")) set_offsets(c, t);
+    if (kstr_is(t->name, "__transaction_state")) set_transactions(c, t);
+    if (kstr_is(t->name, "__share_group_state")) set_share_state(c, t);
 }
 
 void auto_create_add(struct auto_create *c, struct kstr name) {

@@ -13,8 +13,8 @@ struct node;
 
 bool auto_create_enabled(const struct node *n);
 /* Any thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making
- * already, or exist when their turn comes, are left out. __consumer_offsets and __transaction_state get their
- * own settings. */
+ * already, or exist when their turn comes, are left out. The coordinators' topics get their own
+ * settings. */
 struct auto_create *auto_create_begin(struct node *n);
 void auto_create_add(struct auto_create *c, struct kstr name);
 void auto_create_submit(struct auto_create *c);

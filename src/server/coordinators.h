@@ -1,16 +1,25 @@
-/* The group coordinator of this node: its thread, the partitions of __consumer_offsets as coord/ sees them,
- * and how a handler asks it something. */
+/* The coordinators of this node: their thread, and the partitions of the internal topics as coord/ sees them.
+ * One of each kind; how a handler asks them something: server/coord_call.h. */
 #ifndef OTTLA_SERVER_COORDINATORS_H
 #define OTTLA_SERVER_COORDINATORS_H
 
 #include <stdint.h>
 
-#include "coord/coord.h"
-#include "server/request.h"
+#include "wire/types.h"
 
+struct coord;
 struct coordinators;
 struct image;
 struct image_delta;
+struct node;
+
+/* The values are those of FindCoordinator's key types. */
+enum coordinator_kind {
+    COORDINATOR_GROUP = 0,
+    COORDINATOR_TXN = 1,
+    COORDINATOR_SHARE = 2,
+    COORDINATORS,
+};
 
 /* The replicas are there, the loops do not run yet. Starts the thread and the loading of what this node
  * leads. */
@@ -23,28 +32,8 @@ void coordinators_destroy(struct coordinators *c);
 /* Control thread: the metadata changed; the replicas have followed already. */
 void coordinators_apply(struct coordinators *c, const struct image_delta *delta);
 
-/* The partition of __consumer_offsets that a group belongs to. Any thread. */
-int32_t coordinators_group_partition(const struct coordinators *c, struct kstr group);
-
-/* What a handler asks: n operations, all done before the request goes on. In the request's arena, as
- * r->state. */
-struct group_call {
-    struct request *request;
-    void (*finish)(struct request *r);
-    void *context;   /* the handler's own */
-    int32_t n, left; /* left: coordinator's thread */
-    struct coord_op ops[];
-};
-
-/* Room for n operations; set api and request of each, then send. NULL: no memory (request_fail). */
-struct group_call *group_call_begin(struct request *r, int32_t n);
-/* Network loop; n > 0. finish runs on the request's loop; an operation's response may be NULL (no memory). */
-void group_call_send(struct group_call *c, void (*finish)(struct request *r));
-/* One operation whose response is the answer, as it is. */
-void group_call_simple(struct request *r, enum group_api api, const void *in);
-/* One operation; finish gets the response by group_call_response. */
-void group_call_one(struct request *r, enum group_api api, const void *in, void (*finish)(struct request *r));
-/* The only operation's response, writable. NULL: no memory, request_fail was called. */
-void *group_call_response(struct request *r);
+/* Any thread. coord_partition_of() of the first says which partition a key belongs to. */
+struct coord *coordinators_get(const struct coordinators *c, enum coordinator_kind kind);
+struct kstr coordinators_topic(const struct coordinators *c, enum coordinator_kind kind);
 
 #endif

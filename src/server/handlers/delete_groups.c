@@ -4,11 +4,11 @@
 
 #include "api/delete_groups.h"
 #include "base/hashmap.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 #include "server/node.h"
 
 static void finish(struct request *r) {
-    struct group_call *call = r->state;
+    struct coord_call *call = r->state;
     struct delete_groups_response *out = call->context;
     for (int32_t i = 0; i < call->n; i++) {
         const struct delete_groups_response_deletable_group_result *g = call->ops[i].response;
@@ -30,7 +30,8 @@ void handle_delete_groups(struct request *r, const struct delete_groups_request 
         request_finish(r, out);
         return;
     }
-    struct group_call *call = out->results ? group_call_begin(r, in->groups_names_n) : NULL;
+    struct coord_call *call =
+        out->results ? coord_call_begin(r, COORDINATOR_GROUP, in->groups_names_n) : NULL;
     if (!call) {
         request_fail(r, "out of memory");
         return;
@@ -46,5 +47,5 @@ void handle_delete_groups(struct request *r, const struct delete_groups_request 
     }
     hashmap_free(&seen);
     call->left = call->n;
-    group_call_send(call, finish);
+    coord_call_send(call, finish);
 }

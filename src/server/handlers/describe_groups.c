@@ -2,7 +2,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/describe_groups.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 #include "server/operations.h"
 
 enum { FIRST_VERSION_WITH_OPERATIONS = 3 };
@@ -10,11 +10,11 @@ enum { FIRST_VERSION_WITH_OPERATIONS = 3 };
 struct describe {
     struct describe_groups_response out;
     const struct describe_groups_request *in;
-    struct group_call *call;
+    struct coord_call *call;
 };
 
 static void finish(struct request *r) {
-    struct describe *d = ((struct group_call *)r->state)->context;
+    struct describe *d = ((struct coord_call *)r->state)->context;
     for (int32_t i = 0; i < d->call->n; i++) {
         const struct describe_groups_response_described_group *g = d->call->ops[i].response;
         if (!g) {
@@ -38,7 +38,7 @@ void handle_describe_groups(struct request *r, const struct describe_groups_requ
         request_finish(r, &d->out);
         return;
     }
-    d->call = d->out.groups ? group_call_begin(r, in->groups_n) : NULL;
+    d->call = d->out.groups ? coord_call_begin(r, COORDINATOR_GROUP, in->groups_n) : NULL;
     if (!d->call) {
         request_fail(r, "out of memory");
         return;
@@ -48,5 +48,5 @@ void handle_describe_groups(struct request *r, const struct describe_groups_requ
         d->call->ops[i].api = GROUP_API_DESCRIBE;
         d->call->ops[i].request = &in->groups[i];
     }
-    group_call_send(d->call, finish);
+    coord_call_send(d->call, finish);
 }

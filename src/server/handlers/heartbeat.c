@@ -2,7 +2,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/heartbeat.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 
 void handle_heartbeat(struct request *r, const struct heartbeat_request *in) {
     group_call_simple(r, GROUP_API_HEARTBEAT, in);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "metadata/image.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 
 enum { FIRST_VERSION_WITH_IDS = 10 };
 
@@ -104,8 +104,8 @@ static bool merge(struct request *r, struct commit *c, const struct offset_commi
 }
 
 static void finish(struct request *r) {
-    struct commit *c = ((struct group_call *)r->state)->context;
-    const struct offset_commit_response *from = group_call_response(r);
+    struct commit *c = ((struct coord_call *)r->state)->context;
+    const struct offset_commit_response *from = coord_call_response(r);
     if (!from) return;
     if (merge(r, c, from))
         request_finish(r, &c->errors);
@@ -118,7 +118,7 @@ void handle_offset_commit(struct request *r, const struct offset_commit_request 
     offset_commit_response_init(&c->errors);
     c->valid = *in;
     c->valid.topics_n = 0;
-    struct group_call *call = sort(r, c, in) ? group_call_begin(r, 1) : NULL;
+    struct coord_call *call = sort(r, c, in) ? coord_call_begin(r, COORDINATOR_GROUP, 1) : NULL;
     if (!call) {
         request_fail(r, "out of memory");
     } else if (!c->valid.topics_n) {
@@ -127,6 +127,6 @@ void handle_offset_commit(struct request *r, const struct offset_commit_request 
         call->context = c;
         call->ops[0].api = GROUP_API_OFFSET_COMMIT;
         call->ops[0].request = &c->valid;
-        group_call_send(call, finish);
+        coord_call_send(call, finish);
     }
 }

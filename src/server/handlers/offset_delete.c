@@ -7,7 +7,7 @@
 
 #include "api/offset_delete.h"
 #include "metadata/image.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 
 struct delete_offsets {
     struct offset_delete_request valid;
@@ -62,8 +62,8 @@ static bool merge(struct request *r, struct delete_offsets *d, const struct offs
 }
 
 static void finish(struct request *r) {
-    struct delete_offsets *d = ((struct group_call *)r->state)->context;
-    const struct offset_delete_response *from = group_call_response(r);
+    struct delete_offsets *d = ((struct coord_call *)r->state)->context;
+    const struct offset_delete_response *from = coord_call_response(r);
     if (!from) return;
     if (from->error_code)
         request_finish(r, from);
@@ -80,7 +80,8 @@ void handle_offset_delete(struct request *r, const struct offset_delete_request 
     d->valid.topics = request_array(r, (size_t)in->topics_n, sizeof *d->valid.topics);
     d->errors.topics =
         request_array(r, (size_t)in->topics_n * 2, sizeof *d->errors.topics); /* room for the answer, too */
-    struct group_call *call = d->valid.topics && d->errors.topics ? group_call_begin(r, 1) : NULL;
+    struct coord_call *call =
+        d->valid.topics && d->errors.topics ? coord_call_begin(r, COORDINATOR_GROUP, 1) : NULL;
     bool ok = call;
     for (int32_t i = 0; ok && i < in->topics_n; i++) ok = sort_topic(r, d, &in->topics[i]);
     if (!ok) {
@@ -90,5 +91,5 @@ void handle_offset_delete(struct request *r, const struct offset_delete_request 
     call->context = d;
     call->ops[0].api = GROUP_API_OFFSET_DELETE;
     call->ops[0].request = &d->valid;
-    group_call_send(call, finish);
+    coord_call_send(call, finish);
 }

@@ -6,7 +6,7 @@
 
 #include "api/offset_fetch.h"
 #include "metadata/image.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 
 enum { FIRST_VERSION_WITH_GROUPS = 8, FIRST_VERSION_WITH_IDS = 10 };
 
@@ -153,7 +153,7 @@ static bool to_old_form(struct request *r, const struct offset_fetch_response_of
     return out->topics;
 }
 
-static bool fill(struct request *r, struct group_call *call, struct fetch_offsets *f) {
+static bool fill(struct request *r, struct coord_call *call, struct fetch_offsets *f) {
     for (int32_t i = 0; i < call->n; i++) {
         const struct offset_fetch_response_offset_fetch_response_group *g = call->ops[i].response;
         if (!g) return false;
@@ -165,7 +165,7 @@ static bool fill(struct request *r, struct group_call *call, struct fetch_offset
 }
 
 static void finish(struct request *r) {
-    struct group_call *call = r->state;
+    struct coord_call *call = r->state;
     struct fetch_offsets *f = call->context;
     if (fill(r, call, f))
         request_finish(r, &f->out);
@@ -183,7 +183,7 @@ void handle_offset_fetch(struct request *r, const struct offset_fetch_request *i
     }
     f->wanted = request_array(r, (size_t)n, sizeof *f->wanted);
     f->out.groups = request_array(r, (size_t)n, sizeof *f->out.groups);
-    struct group_call *call = f->wanted && f->out.groups ? group_call_begin(r, n) : NULL;
+    struct coord_call *call = f->wanted && f->out.groups ? coord_call_begin(r, COORDINATOR_GROUP, n) : NULL;
     bool ok = call;
     for (int32_t i = 0; ok && i < n; i++) {
         ok = prepare(r, &f->wanted[i], in, i);
@@ -195,5 +195,5 @@ void handle_offset_fetch(struct request *r, const struct offset_fetch_request *i
         return;
     }
     call->context = f;
-    group_call_send(call, finish);
+    coord_call_send(call, finish);
 }

@@ -2,7 +2,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/sync_group.h"
-#include "server/coordinators.h"
+#include "server/coord_call.h"
 
 enum { FIRST_VERSION_WITH_PROTOCOL = 5 };
 

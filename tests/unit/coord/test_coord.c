@@ -22,6 +22,7 @@
 #include "base/kerr.h"
 #include "base/mem.h"
 #include "coord/coord.h"
+#include "group/shard.h"
 #include "io/worker.h"
 #include "record/control.h"
 #include "record/record.h"
@@ -42,6 +43,7 @@ struct world {
     struct workers *workers;
     struct coord *coord;
     struct coord_config config;
+    struct group_config group;
     struct part parts[PARTITIONS];
     int16_t append_error;
     bool slow; /* appended, not committed */
@@ -122,16 +124,15 @@ static struct world *begin(void) {
     w->loop = loop_create();
     w->workers = workers_create(2);
     w->max_batch = 1 << 20;
-    w->config = (struct coord_config){
-        .group = {.group_initial_rebalance_delay_ms = 10,
-                  .group_min_session_timeout_ms = 10,
-                  .group_max_session_timeout_ms = 1800000,
-                  .group_max_size = INT32_MAX,
-                  .offset_metadata_max_bytes = 4096,
-                  .offsets_retention_ms = 1ll << 40,
-                  .offsets_retention_check_interval_ms = 600000},
-        .offsets_commit_timeout_ms = 20000,
-    };
+    w->group = (struct group_config){.group_initial_rebalance_delay_ms = 10,
+                                     .group_min_session_timeout_ms = 10,
+                                     .group_max_session_timeout_ms = 1800000,
+                                     .group_max_size = INT32_MAX,
+                                     .offset_metadata_max_bytes = 4096,
+                                     .offsets_retention_ms = 1ll << 40,
+                                     .offsets_retention_check_interval_ms = 600000};
+    w->config =
+        (struct coord_config){.kind = &coord_group_kind, .shard = &w->group, .write_timeout_ms = 20000};
     for (int i = 0; i < PARTITIONS; i++) strbuf_init(&w->parts[i].bytes, 1 << 24);
     begin_coord(w);
     pthread_create(&w->thread, NULL, loop_thread, w);
@@ -280,12 +281,12 @@ static void settle(struct world *w) {
 }
 
 static void elect_all(struct world *w) {
-    for (int i = 0; i < PARTITIONS; i++) coord_elected(w->coord, i);
+    for (int i = 0; i < PARTITIONS; i++) coord_elected(w->coord, i, 0);
     settle(w);
 }
 
 static void elect(struct world *w, int part) {
-    coord_elected(w->coord, part);
+    coord_elected(w->coord, part, 0);
     settle(w);
 }
 
@@ -298,7 +299,7 @@ static void election(void **state) {
     struct world *w = begin();
     assert_int_equal(committed(w, "g", 1), KERR_NOT_COORDINATOR);
     w->slow_load = true;
-    coord_elected(w->coord, part_of("g"));
+    coord_elected(w->coord, part_of("g"), 0);
     assert_int_equal(committed(w, "g", 1), KERR_COORDINATOR_LOAD_IN_PROGRESS);
     w->slow_load = false;
     settle(w);
@@ -312,7 +313,7 @@ static void election(void **state) {
 static void resign_while_loading(void **state) {
     struct world *w = begin();
     w->slow_load = true;
-    coord_elected(w->coord, part_of("g"));
+    coord_elected(w->coord, part_of("g"), 0);
     coord_resigned(w->coord, part_of("g"));
     assert_int_equal(committed(w, "g", 1), KERR_COORDINATOR_LOAD_IN_PROGRESS);
     w->slow_load = false;
@@ -327,7 +328,7 @@ static void heartbeat_while_loading(void **state) {
     struct heartbeat_request q = {
         .group_id = KSTR("g"), .member_id = KSTR("m"), .group_instance_id = KSTR_NULL};
     w->slow_load = true;
-    coord_elected(w->coord, part_of("g"));
+    coord_elected(w->coord, part_of("g"), 0);
     struct ask *a = await(submit(w, GROUP_API_HEARTBEAT, 4, &q));
     assert_int_equal(((const struct heartbeat_response *)a->op.response)->error_code, KERR_NONE);
     w->slow_load = false;
@@ -375,7 +376,7 @@ static void late_commit(void **state) {
 
 static void commit_times_out(void **state) {
     struct world *w = begin();
-    w->config.offsets_commit_timeout_ms = 20;
+    w->config.write_timeout_ms = 20;
     elect_all(w);
     w->slow = true;
     assert_int_equal(committed(w, "g", 5), KERR_COORDINATOR_NOT_AVAILABLE);
@@ -421,7 +422,7 @@ static void resign_while_waiting(void **state) {
     struct world *w = begin();
     struct join_group_request_join_group_request_protocol p;
     struct join_group_request q = join_request(&p);
-    w->config.group.group_initial_rebalance_delay_ms = 5000;
+    w->group.group_initial_rebalance_delay_ms = 5000;
     elect_all(w);
     w->slow = true;
     struct ask *a = commit(w, "g", 5), *b = submit(w, GROUP_API_JOIN, 3, &q);
@@ -467,7 +468,7 @@ static void list_all(void **state) {
     assert_int_equal(((const struct list_groups_response *)a->op.response)->groups_n, PARTITIONS * 2);
     w->slow_load = true;
     coord_resigned(w->coord, 0);
-    coord_elected(w->coord, 0);
+    coord_elected(w->coord, 0, 0);
     struct ask *b = await(submit(w, GROUP_API_LIST, 5, &q));
     assert_int_equal(((const struct list_groups_response *)b->op.response)->error_code,
                      KERR_COORDINATOR_LOAD_IN_PROGRESS);
@@ -510,8 +511,8 @@ static void large_expiry(void **state) {
     char group[8];
     int part = part_of("g"), groups = 0;
     struct list_groups_request q = {0};
-    w->config.group.offsets_retention_ms = 1;
-    w->config.group.offsets_retention_check_interval_ms = 500;
+    w->group.offsets_retention_ms = 1;
+    w->group.offsets_retention_check_interval_ms = 500;
     w->max_batch = 200;
     elect(w, part);
     for (int i = 0; i < 60; i++) {
