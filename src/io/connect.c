@@ -1,5 +1,6 @@
 #include "io/connect.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -66,4 +67,21 @@ int connect_to(const char *host, int port, int timeout_ms, const char **why) {
     if (fd >= 0) return fd;
     *why = strerror(saved);
     return saved == ETIMEDOUT ? OE_TIMEOUT : OE_CLOSED;
+}
+
+int connect_address(const char *host, char text[CONNECT_ADDRESS]) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
+    const void *address = NULL;
+    int family = AF_INET;
+    if (getaddrinfo(host, NULL, &hints, &found)) return OE_NOTFOUND;
+    for (struct addrinfo *a = found; a && !address; a = a->ai_next)
+        if (a->ai_family == AF_INET) address = &((struct sockaddr_in *)a->ai_addr)->sin_addr;
+    for (struct addrinfo *a = found; a && !address; a = a->ai_next) {
+        if (a->ai_family != AF_INET6) continue;
+        address = &((struct sockaddr_in6 *)a->ai_addr)->sin6_addr;
+        family = AF_INET6;
+    }
+    const char *done = address ? inet_ntop(family, address, text, CONNECT_ADDRESS) : NULL;
+    freeaddrinfo(found);
+    return done ? 0 : OE_NOTFOUND;
 }

@@ -11,5 +11,9 @@
 int connect_to(const char *host, int port, int timeout_ms, const char **why);
 /* Waits until the socket can be written to, or read from. 0, OE_TIMEOUT, OE_CLOSED. */
 int connect_wait(int fd, bool to_write, int timeout_ms);
+/* The numeric text of a host's first address, IPv4 before IPv6, as socket_peer.host shows it. 0 or
+ * OE_NOTFOUND. May ask a name server. */
+enum { CONNECT_ADDRESS = 48 };
+int connect_address(const char *host, char text[CONNECT_ADDRESS]);
 
 #endif

@@ -1,45 +1,51 @@
 #include "server/acceptor.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
-#include "base/hashmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "io/loop.h"
 #include "io/socket.h"
 #include "server/connection.h"
+#include "server/connection_limits.h"
 #include "server/net.h"
 #include "server/node.h"
 
 enum { RETRY_MS = 100 }; /* after running out of descriptors */
-
-/* Connections of one address. */
-struct from_address {
-    int count;
-    char host[];
-};
 
 struct acceptor {
     struct loop_fd io;
     struct acceptors *all;
     struct acceptor *next;
     struct timer retry;
+    struct listener_limit limit;
+    _Atomic int refs; /* the list's and each connection's */
+    bool waiting;     /* for room: the listening socket is not looked at */
     char *name;
+};
+
+/* Asks a loop to close connections until there is room again. */
+struct room_letter {
+    struct mail mail;
+    struct acceptors *all;
+    struct net *net;
+    atomic_bool posted;
 };
 
 struct acceptors {
     struct node *node;
     struct acceptor *first;
-    pthread_mutex_t lock; /* by_host */
-    struct hashmap by_host;
-    _Atomic int connections;
+    struct connection_limits limits;
     int backlog, send_bytes, receive_bytes;
     unsigned next_net;
+    _Atomic int waiting; /* acceptors that wait for room */
+    struct mail wake;    /* to the first loop: somebody has left */
+    atomic_bool wake_posted;
+    struct room_letter *letters; /* one a loop */
 };
 
 /* What travels to the loop that gets the connection. */
@@ -51,11 +57,125 @@ struct handover {
     int fd;
 };
 
+static struct loop *home(const struct acceptors *a) { return a->node->nets[0]->loop; }
+
+/* ---- room
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+/* Somebody has left, or limits have changed: those who wait look again. */
+static void on_wake(struct mail *m) {
+    struct acceptors *a = (struct acceptors *)((char *)m - offsetof(struct acceptors, wake));
+    atomic_store(&a->wake_posted, false);
+    for (struct acceptor *l = a->first; l; l = l->next) {
+        if (!l->waiting || !connection_limits_room(&a->limits, &l->limit)) continue;
+        l->waiting = false;
+        atomic_fetch_sub(&a->waiting, 1);
+        loop_add(home(a), &l->io, LOOP_READ);
+    }
+}
+
+static void wake_waiting(struct acceptors *a) {
+    if (atomic_load(&a->waiting) && !atomic_exchange(&a->wake_posted, true)) loop_post(home(a), &a->wake);
+}
+
+/* Is there room? Without it the acceptor waits; it counts as waiting before it looks a last time, so that who
+ * leaves in between wakes it. */
+static bool room(struct acceptor *l) {
+    struct acceptors *a = l->all;
+    if (connection_limits_room(&a->limits, &l->limit)) return true;
+    atomic_fetch_add(&a->waiting, 1);
+    l->waiting = true;
+    loop_remove(home(a), &l->io);
+    LOG_LIMITED(LOG_WARN, "server", "listener %s: max.connections is reached: who comes now waits", l->name);
+    if (connection_limits_room(&a->limits, &l->limit)) wake_waiting(a);
+    return false;
+}
+
+/* The connection of this loop that has been quiet for longest, one that may be told to leave. */
+static struct connection *quietest(struct acceptors *a, struct net *n) {
+    for (struct connection *c = n->oldest; c; c = c->newer)
+        if (!connection_limits_protected(&a->limits, &c->acceptor->limit)) return c;
+    return NULL;
+}
+
+/* One a turn, so that all loops take their part. */
+static void on_room_letter(struct mail *m) {
+    struct room_letter *letter = (struct room_letter *)m;
+    struct acceptors *a = letter->all;
+    atomic_store(&letter->posted, false);
+    if (!connection_limits_over(&a->limits)) return;
+    struct connection *c = quietest(a, letter->net);
+    if (!c) {
+        connection_limits_over_none(&a->limits);
+        return;
+    }
+    c->told_to_leave = true;
+    connection_close(c, "max.connections is exceeded and others have been quiet for less long");
+    if (!atomic_exchange(&letter->posted, true)) loop_post(letter->net->loop, &letter->mail);
+}
+
+static void make_room(struct acceptors *a) {
+    if (!connection_limits_exceeded(&a->limits)) return;
+    for (int i = 0; i < a->node->nets_n; i++)
+        if (!atomic_exchange(&a->letters[i].posted, true))
+            loop_post(a->node->nets[i]->loop, &a->letters[i].mail);
+}
+
+void acceptors_reconfigure(struct acceptors *a) {
+    struct config *config = node_config(a->node);
+    connection_limits_set(&a->limits, config);
+    for (struct acceptor *l = a->first; l; l = l->next)
+        connection_limits_set_listener(&a->limits, &l->limit, config);
+    config_unref(config);
+    wake_waiting(a);
+    make_room(a);
+}
+
+/* Counts a connection in; false: it is refused. */
+static bool enter(struct acceptor *l, const struct socket_peer *peer) {
+    struct acceptors *a = l->all;
+    int most;
+    if (!connection_limits_enter(&a->limits, &l->limit, peer->host, &most)) {
+        LOG_LIMITED(LOG_INFO, "server",
+                    "refused %s:%d: its address has max.connections.per.ip=%d connections", peer->host,
+                    peer->port, most);
+        return false;
+    }
+    atomic_fetch_add(&l->refs, 1);
+    if (l->limit.inter_broker) make_room(a);
+    return true;
+}
+
+static void unref(struct acceptor *l) {
+    if (atomic_fetch_sub(&l->refs, 1) != 1) return;
+    free(l->name);
+    free(l);
+}
+
+void acceptor_closed(struct acceptor *from, const struct socket_peer *peer, bool told) {
+    struct acceptors *a = from->all;
+    connection_limits_leave(&a->limits, &from->limit, peer->host, told);
+    wake_waiting(a);
+    unref(from);
+}
+
+/* ---- life
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
 struct acceptors *acceptors_create(struct node *n) {
     struct acceptors *a = xcalloc(1, sizeof *a);
-    pthread_mutex_init(&a->lock, NULL);
-    hashmap_init(&a->by_host, n->seed);
+    connection_limits_init(&a->limits, n->seed);
+    connection_limits_set(&a->limits, n->config);
     a->node = n;
+    a->wake.deliver = on_wake;
+    a->letters = xcalloc((size_t)n->nets_n, sizeof *a->letters);
+    for (int i = 0; i < n->nets_n; i++) {
+        a->letters[i].mail.deliver = on_room_letter;
+        a->letters[i].all = a;
+        a->letters[i].net = n->nets[i];
+    }
     a->backlog = (int)config_int(n->config, CFG_SOCKET_LISTEN_BACKLOG_SIZE);
     a->send_bytes = (int)config_int(n->config, CFG_SOCKET_SEND_BUFFER_BYTES);
     a->receive_bytes = (int)config_int(n->config, CFG_SOCKET_RECEIVE_BUFFER_BYTES);
@@ -63,60 +183,6 @@ struct acceptors *acceptors_create(struct node *n) {
 }
 
 const char *acceptor_name(const struct acceptor *a) { return a->name; }
-int acceptors_connections(const struct acceptors *a) { return atomic_load(&a->connections); }
-
-/* max.connections.per.ip.overrides: "host:count,…" */
-static int limit_of(const struct config *config, const char *host) {
-    const char *p = config_string(config, CFG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
-    size_t len = strlen(host);
-    for (; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
-        while (*p == ' ') p++;
-        if (!strncmp(p, host, len) && p[len] == ':') return (int)strtol(p + len + 1, NULL, 10);
-    }
-    return (int)config_int(config, CFG_MAX_CONNECTIONS_PER_IP);
-}
-
-/* Counts a connection in; false: there are too many. */
-static bool count_in(struct acceptors *a, const struct socket_peer *peer) {
-    size_t len = strlen(peer->host);
-    struct config *config = node_config(a->node);
-    int64_t most = config_int(config, CFG_MAX_CONNECTIONS);
-    int limit = limit_of(config, peer->host);
-    config_unref(config);
-    if (atomic_load(&a->connections) >= most) {
-        LOG_LIMITED(LOG_WARN, "server", "refused %s:%d: max.connections is reached", peer->host, peer->port);
-        return false;
-    }
-    pthread_mutex_lock(&a->lock);
-    struct from_address *f = hashmap_get(&a->by_host, peer->host, len);
-    bool ok = (f ? f->count : 0) < limit;
-    if (ok && !f) {
-        f = xcalloc(1, sizeof *f + len + 1);
-        memcpy(f->host, peer->host, len);
-        hashmap_put(&a->by_host, f->host, len, f);
-    }
-    if (ok) f->count++;
-    pthread_mutex_unlock(&a->lock);
-    if (ok)
-        atomic_fetch_add(&a->connections, 1);
-    else
-        LOG_LIMITED(LOG_WARN, "server", "refused %s:%d: max.connections.per.ip=%d is reached", peer->host,
-                    peer->port, limit);
-    return ok;
-}
-
-void acceptor_closed(struct acceptor *from, const struct socket_peer *peer) {
-    struct acceptors *a = from->all;
-    size_t len = strlen(peer->host);
-    atomic_fetch_sub(&a->connections, 1);
-    pthread_mutex_lock(&a->lock);
-    struct from_address *f = hashmap_get(&a->by_host, peer->host, len);
-    if (f && --f->count == 0) {
-        hashmap_del(&a->by_host, peer->host, len);
-        free(f);
-    }
-    pthread_mutex_unlock(&a->lock);
-}
 
 static void on_handover(struct mail *m) {
     struct handover *h = (struct handover *)m;
@@ -140,13 +206,13 @@ static void hand_over(struct acceptor *from, int fd, const struct socket_peer *p
 
 static void on_retry(struct timer *t) {
     struct acceptor *a = (struct acceptor *)((char *)t - offsetof(struct acceptor, retry));
-    loop_add(a->all->node->nets[0]->loop, &a->io, LOOP_READ);
+    loop_add(home(a->all), &a->io, LOOP_READ);
 }
 
 static void on_accept(struct loop_fd *f, uint32_t events) {
     struct acceptor *a = (struct acceptor *)((char *)f - offsetof(struct acceptor, io));
-    struct loop *l = a->all->node->nets[0]->loop;
-    for (;;) {
+    struct loop *l = home(a->all);
+    while (room(a)) {
         struct socket_peer peer;
         int fd = socket_accept(f->fd, &peer);
         if (fd == OE_AGAIN) return;
@@ -157,7 +223,7 @@ static void on_accept(struct loop_fd *f, uint32_t events) {
             return;
         }
         if (fd < 0) continue;
-        if (count_in(a->all, &peer))
+        if (enter(a, &peer))
             hand_over(a, fd, &peer);
         else
             socket_close(fd);
@@ -172,20 +238,26 @@ int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, c
     n->retry.on_due = on_retry;
     n->all = a;
     n->name = xstrdup(l->name);
+    atomic_init(&n->refs, 1);
+    n->limit = (struct listener_limit){.name = n->name, .max = INT32_MAX, .inter_broker = l->inter_broker};
+    connection_limits_add_listener(&a->limits);
+    connection_limits_set_listener(&a->limits, &n->limit, a->node->config);
     n->next = a->first;
     a->first = n;
     return 0;
 }
 
 void acceptors_start(struct acceptors *a) {
-    for (struct acceptor *l = a->first; l; l = l->next) loop_add(a->node->nets[0]->loop, &l->io, LOOP_READ);
+    for (struct acceptor *l = a->first; l; l = l->next) loop_add(home(a), &l->io, LOOP_READ);
 }
 
 void acceptors_close(struct acceptors *a) {
     for (struct acceptor *l = a->first; l; l = l->next) {
         if (l->io.fd < 0) continue;
-        loop_timer_cancel(a->node->nets[0]->loop, &l->retry);
-        loop_remove(a->node->nets[0]->loop, &l->io);
+        bool looks_away = l->waiting || heap_has(&l->retry.node);
+        loop_timer_cancel(home(a), &l->retry);
+        if (!looks_away) loop_remove(home(a), &l->io);
+        l->waiting = false;
         socket_close(l->io.fd);
         l->io.fd = -1;
     }
@@ -195,10 +267,9 @@ void acceptors_destroy(struct acceptors *a) {
     for (struct acceptor *l = a->first, *next; l; l = next) {
         next = l->next;
         if (l->io.fd >= 0) socket_close(l->io.fd);
-        free(l->name);
-        free(l);
+        unref(l);
     }
-    hashmap_free(&a->by_host);
-    pthread_mutex_destroy(&a->lock);
+    connection_limits_free(&a->limits);
+    free(a->letters);
     free(a);
 }

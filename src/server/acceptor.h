@@ -1,9 +1,8 @@
 /* Listening sockets: accepts, keeps to the connection limits, hands each connection to a network loop in
  * turn.
  *
- * max.connections (the node's), max.connections.per.ip with its overrides. A client over a limit is closed at
- * once (the reference lets it wait). Accepting runs on the first network loop; counts are atomic or under the
- * acceptors' lock. */
+ * Without room (server/connection_limits.h) an acceptor does not look at its socket until somebody leaves.
+ * Accepting runs on the first network loop. */
 #ifndef OTTLA_SERVER_ACCEPTOR_H
 #define OTTLA_SERVER_ACCEPTOR_H
 
@@ -27,8 +26,9 @@ void acceptors_close(struct acceptors *a);
 void acceptors_destroy(struct acceptors *a);
 
 const char *acceptor_name(const struct acceptor *a);
-/* A connection that came by this acceptor is gone. Any network loop. */
-void acceptor_closed(struct acceptor *a, const struct socket_peer *peer);
-int acceptors_connections(const struct acceptors *a);
+/* A connection that came by this acceptor is gone; told: it had to make room. Any network loop. */
+void acceptor_closed(struct acceptor *a, const struct socket_peer *peer, bool told);
+/* Control thread, or before it runs: takes the limits of the configuration that is in force. */
+void acceptors_reconfigure(struct acceptors *a);
 
 #endif

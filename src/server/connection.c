@@ -457,7 +457,7 @@ static void forget(struct connection *c) {
     else
         n->newest = c->older;
     n->connections--;
-    acceptor_closed(c->acceptor, &c->peer);
+    acceptor_closed(c->acceptor, &c->peer, c->told_to_leave);
 }
 
 void connection_close(struct connection *c, const char *why) {

@@ -29,6 +29,7 @@ struct connection {
     bool busy;                              /* inside connection_process: finish without draining */
     bool held;                              /* a whole request in `in` waits for those before it */
     bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
+    bool told_to_leave;                     /* max.connections */
     struct connection *next_retry;
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;

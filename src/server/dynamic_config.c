@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "metadata/delta.h"
+#include "server/acceptor.h"
 #include "server/node.h"
 
 enum { SENTENCE_MAX = 64 << 10, ID_TEXT = 16 };
@@ -44,9 +45,10 @@ void dynamic_config_load(struct node *n, const struct image *image) {
     snprintf(id, sizeof id, "%d", n->id);
     const struct config_pair *all = pairs_of(image, "", &a, &all_n), *own = pairs_of(image, id, &a, &own_n);
     struct config *next = config_with_dynamic(n->config, all, all_n, own, own_n, &error);
-    if (next)
+    if (next) {
         config_cell_set(&n->current, next);
-    else
+        if (n->acceptors) acceptors_reconfigure(n->acceptors);
+    } else
         LOG_ERROR("config", "the dynamic configuration is left as it was: %s", strbuf_str(&error));
     strbuf_free(&error);
     arena_free(&a);

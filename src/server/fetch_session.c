@@ -13,6 +13,7 @@
 #include "base/kerr.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "server/asked_partition.h"
 
 enum { FINAL_EPOCH = -1, INITIAL_EPOCH = 0, FIRST_VERSION_WITH_IDS = 13, KEY_MAX = 256 + 8 };
 
@@ -185,24 +186,78 @@ int fetch_sessions_count(struct fetch_sessions *s) {
  * ----------------------------------------------------------------------------------------------------------
  */
 
+static struct fetch_item *new_item(struct arena *a, const struct fetch_request_fetch_topic *topic,
+                                   const struct fetch_request_fetch_partition *asked) {
+    struct fetch_item *i = arena_calloc(a, 1, sizeof *i);
+    if (!i) return NULL;
+    i->topic = topic->topic;
+    i->topic_id = topic->topic_id;
+    i->partition = asked->partition;
+    i->high_watermark = i->log_start = -1;
+    set_item(i, asked);
+    return i;
+}
+
+static struct asked_partition asked_of(const struct fetch_item *i) {
+    return (struct asked_partition){
+        .topic = i->topic, .id = i->topic_id, .partition = i->partition, .ask = i};
+}
+
+/* Each partition once: where it is asked for first, as it is asked for last. */
+static int drop_repeated(struct arena *a, struct fetch_context *c) {
+    struct asked_partition *asked = arena_calloc(a, (size_t)c->items_n, sizeof *asked);
+    struct fetch_item *last = NULL, *next;
+    int32_t n = 0;
+    if (!asked) return OE_LIMIT;
+    for (struct fetch_item *i = c->first; i; i = i->next, n++) {
+        asked[n] = asked_of(i);
+        asked[n].at = n;
+    }
+    ASSERT(n == c->items_n);
+    asked_sort(asked, (size_t)n);
+    for (int32_t first = 0, i = 1; i < n; i++) {
+        if (!asked_same(&asked[first], &asked[i])) {
+            first = i;
+            continue;
+        }
+        struct fetch_item *kept = (struct fetch_item *)(uintptr_t)asked[first].ask,
+                          *again = (struct fetch_item *)(uintptr_t)asked[i].ask;
+        kept->max_bytes = again->max_bytes;
+        kept->fetch_offset = again->fetch_offset;
+        kept->leader_epoch = again->leader_epoch;
+        kept->last_fetched_epoch = again->last_fetched_epoch;
+        again->repeated = true;
+    }
+    struct fetch_item *item = c->first;
+    c->first = NULL;
+    c->items_n = 0;
+    for (; item; item = next) {
+        next = item->next;
+        if (item->repeated) continue;
+        list_append(&c->first, &last, item);
+        c->items_n++;
+    }
+    return 0;
+}
+
+static bool comes_before(const struct fetch_item *a, const struct fetch_item *b) {
+    struct asked_partition x = asked_of(a), y = asked_of(b);
+    return asked_before(&x, &y);
+}
+
 /* All partitions of the request, as items of the arena. */
 static int read_items(const struct fetch_request *in, struct arena *a, struct fetch_context *c) {
     struct fetch_item *last = NULL;
-    for (int32_t t = 0; t < in->topics_n; t++) {
-        const struct fetch_request_fetch_topic *topic = &in->topics[t];
-        for (int32_t p = 0; p < topic->partitions_n; p++) {
-            struct fetch_item *i = arena_calloc(a, 1, sizeof *i);
+    bool ordered = true; /* then none is there twice */
+    for (int32_t t = 0; t < in->topics_n; t++)
+        for (int32_t p = 0; p < in->topics[t].partitions_n; p++) {
+            struct fetch_item *i = new_item(a, &in->topics[t], &in->topics[t].partitions[p]);
             if (!i) return OE_LIMIT;
-            i->topic = topic->topic;
-            i->topic_id = topic->topic_id;
-            i->partition = topic->partitions[p].partition;
-            i->high_watermark = i->log_start = -1;
-            set_item(i, &topic->partitions[p]);
+            ordered = ordered && (!last || comes_before(last, i));
             list_append(&c->first, &last, i);
             c->items_n++;
         }
-    }
-    return 0;
+    return ordered ? 0 : drop_repeated(a, c);
 }
 
 static void forget_items(struct fetch_sessions *c, struct fetch_session *s, const struct fetch_request *in) {

@@ -29,6 +29,7 @@ struct fetch_item {
     int64_t fetch_offset;
     int64_t high_watermark, log_start; /* as last answered */
     uint32_t key_len;
+    bool repeated; /* while a request is read: it asks for the partition at another place, too */
     const char *key;
 };
 

@@ -360,6 +360,16 @@ def fetch_versions(peer):
             yield f"v{v} last fetched epoch unknown", fetch(
                 peer, v, topic, 3, currentLeaderEpoch=0, lastFetchedEpoch=5
             )
+        name = {"topicId": peer.topic_id(topic)} if v >= 13 else {"topic": topic}
+        places = [
+            {"partition": p, "fetchOffset": at, "partitionMaxBytes": 1 << 20}
+            for p, at in ((0, 0), (1, 5), (0, 7), (9, 0), (1, 0), (9, 3))
+        ]
+        for split in (6, 1, 4):
+            entries = [{**name, "partitions": places[:split]}, {**name, "partitions": places[split:]}]
+            yield f"v{v} partitions twice, {split} and {6 - split}", readable(
+                peer.call("Fetch", v, maxWaitMs=10, minBytes=0, maxBytes=1 << 20, topics=entries)
+            )
         yield f"v{v} no topics", readable(peer.call("Fetch", v, maxWaitMs=10, minBytes=0, topics=[]))
 
 
@@ -504,6 +514,20 @@ def list_offsets(peer):
         twice = [{"partitionIndex": 0, "timestamp": -1}, {"partitionIndex": 0, "timestamp": -2}]
         yield f"v{v} a partition twice", peer.call(
             "ListOffsets", v, replicaId=-1, topics=[{"name": topic, "partitions": twice}]
+        )
+        other = [{"partitionIndex": 1, "timestamp": -1}]
+        yield f"v{v} twice in two entries", peer.call(
+            "ListOffsets",
+            v,
+            replicaId=-1,
+            topics=[{"name": topic, "partitions": p} for p in (twice[:1], other, twice[1:], [])],
+        )
+        many = [{"partitionIndex": i % 400, "timestamp": -1 - i % 2} for i in range(600)]
+        yield f"v{v} many twice", peer.call(
+            "ListOffsets", v, replicaId=-1, topics=[{"name": topic, "partitions": many}]
+        )
+        yield f"v{v} a topic of nothing", peer.call(
+            "ListOffsets", v, replicaId=-1, topics=[{"name": topic, "partitions": []}]
         )
         yield f"v{v} nothing", peer.call("ListOffsets", v, replicaId=-1, topics=[])
 

@@ -4,6 +4,7 @@
 
 #include "api/list_offsets.h"
 #include "replica/replica.h"
+#include "server/asked_partition.h"
 #include "server/error_map.h"
 #include "server/lookup.h"
 #include "server/net.h"
@@ -18,7 +19,7 @@ enum {
     LATEST_TIERED = -5,          /* 9 */
     EARLIEST_PENDING_UPLOAD = -6 /* 11 */
 };
-enum { CONSUMER = -1, READ_COMMITTED = 1, FIRST_VERSION_WITH_EPOCH = 4, CHECKED_FOR_TWICE = 256 };
+enum { CONSUMER = -1, READ_COMMITTED = 1, FIRST_VERSION_WITH_EPOCH = 4 };
 
 static bool known_timestamp(int64_t timestamp, int16_t version) {
     static const int8_t first[] = {0, 0, 7, 8, 9, 11}; /* of −1, −2, … */
@@ -47,18 +48,6 @@ static int16_t find(struct request *r, const struct list_offsets_request *in, st
     return kerr_of_storage(err);
 }
 
-/* How often the partition is asked for before `at` (first), and at all. */
-static int count(const struct list_offsets_request_list_offsets_topic *t, int32_t at, int *first) {
-    int n = 0;
-    *first = 0;
-    for (int32_t i = 0; i < t->partitions_n; i++) {
-        if (t->partitions[i].partition_index != t->partitions[at].partition_index) continue;
-        n++;
-        *first += i < at;
-    }
-    return n;
-}
-
 static void answer(struct request *r, const struct list_offsets_request *in, struct kstr topic,
                    const struct list_offsets_request_list_offsets_partition *asked,
                    struct list_offsets_response_list_offsets_partition_response *o) {
@@ -82,30 +71,54 @@ static void answer(struct request *r, const struct list_offsets_request *in, str
     if (r->version >= FIRST_VERSION_WITH_EPOCH) o->leader_epoch = at.leader_epoch;
 }
 
+/* Everything that is asked for, in order of topics and partitions; NULL: no memory. */
+static struct asked_partition *list_asked(struct request *r, const struct list_offsets_request *in,
+                                          int32_t *n) {
+    size_t total = 0;
+    for (int32_t t = 0; t < in->topics_n; t++) total += (size_t)in->topics[t].partitions_n;
+    struct asked_partition *asked = total < INT32_MAX ? request_array(r, total, sizeof *asked) : NULL;
+    *n = 0;
+    for (int32_t t = 0; asked && t < in->topics_n; t++)
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++, ++*n)
+            asked[*n] = (struct asked_partition){.topic = in->topics[t].name,
+                                                 .partition = in->topics[t].partitions[i].partition_index,
+                                                 .at = *n,
+                                                 .ask = &in->topics[t].partitions[i]};
+    if (asked) asked_sort(asked, (size_t)*n);
+    return asked;
+}
+
+/* A partition that is asked for more than once is not answered; whatever entry it stands in, a topic is one.
+ */
 void handle_list_offsets(struct request *r, const struct list_offsets_request *in) {
     struct list_offsets_response *out = request_alloc(r, sizeof *out);
+    int32_t n;
     list_offsets_response_init(out);
-    out->topics = request_array(r, (size_t)in->topics_n, sizeof *out->topics);
-    for (int32_t t = 0; out->topics && t < in->topics_n; t++) {
-        const struct list_offsets_request_list_offsets_topic *asked = &in->topics[t];
-        struct list_offsets_response_list_offsets_topic_response *o = &out->topics[out->topics_n++];
-        list_offsets_response_list_offsets_topic_response_init(o);
-        o->name = asked->name;
-        o->partitions = request_array(r, (size_t)asked->partitions_n, sizeof *o->partitions);
-        if (!o->partitions) break;
-        for (int32_t i = 0; i < asked->partitions_n; i++) {
-            int before = 0, times = asked->partitions_n <= CHECKED_FOR_TWICE ? count(asked, i, &before) : 1;
-            if (before) continue;
-            struct list_offsets_response_list_offsets_partition_response *p =
-                &o->partitions[o->partitions_n++];
-            if (times == 1) {
-                answer(r, in, asked->name, &asked->partitions[i], p);
-                continue;
-            }
-            list_offsets_response_list_offsets_partition_response_init(p);
-            p->partition_index = asked->partitions[i].partition_index;
-            p->error_code = KERR_INVALID_REQUEST;
+    struct asked_partition *asked = list_asked(r, in, &n);
+    struct list_offsets_response_list_offsets_partition_response *p =
+        asked ? request_array(r, (size_t)n, sizeof *p) : NULL;
+    out->topics =
+        p ? request_array(r, (size_t)(n < in->topics_n ? n : in->topics_n), sizeof *out->topics) : NULL;
+    if (!out->topics) {
+        request_fail(r, "the request is too large for its memory");
+        return;
+    }
+    for (int32_t i = 0, times; i < n; i += times, p++) {
+        for (times = 1; i + times < n && asked_same(&asked[i], &asked[i + times]);) times++;
+        if (!i || !asked_same_topic(&asked[i - 1], &asked[i])) {
+            struct list_offsets_response_list_offsets_topic_response *t = &out->topics[out->topics_n++];
+            list_offsets_response_list_offsets_topic_response_init(t);
+            t->name = asked[i].topic;
+            t->partitions = p;
         }
+        out->topics[out->topics_n - 1].partitions_n++;
+        if (times == 1) {
+            answer(r, in, asked[i].topic, asked[i].ask, p);
+            continue;
+        }
+        list_offsets_response_list_offsets_partition_response_init(p);
+        p->partition_index = asked[i].partition;
+        p->error_code = KERR_INVALID_REQUEST;
     }
     request_finish(r, out);
 }

@@ -190,6 +190,34 @@ static void forgetting_all_ends_the_session(void **state) {
     teardown(&f);
 }
 
+/* A partition asked for again: its place is the first, what is asked the last; the session has it once. */
+static void a_partition_twice_is_one(void **state) {
+    static const int32_t asked[] = {2, 0, 2, 1, 0, 2};
+    struct fixture f;
+    setup(&f, 10);
+    ask(&f, 0, 0, 6, 0);
+    for (int i = 0; i < 6; i++) {
+        f.partitions[i].partition = asked[i];
+        f.partitions[i].fetch_offset = 100 + i;
+    }
+    struct fetch_context c = begin(&f, 0);
+    assert_int_equal(c.items_n, 3);
+    static const int32_t order[] = {2, 0, 1}, offsets[] = {105, 104, 103};
+    struct fetch_item *item = c.first;
+    for (int i = 0; i < 3; i++, item = item->next) {
+        assert_int_equal(item->partition, order[i]);
+        assert_int_equal(item->fetch_offset, offsets[i]);
+        assert_ptr_equal(item->next ? item->next->prev : item, item);
+    }
+    assert_null(item);
+    int32_t id = fetch_context_keep(f.sessions, &c, false, 0);
+    ask(&f, id, 1, 0, 0);
+    c = begin(&f, 1);
+    assert_int_equal(c.items_n, 3);
+    fetch_context_end(f.sessions, &c);
+    teardown(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_changes_and_forgets),
@@ -198,6 +226,7 @@ int main(void) {
         cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(the_partitions_of_all_sessions_are_bounded),
         cmocka_unit_test(forgetting_all_ends_the_session),
+        cmocka_unit_test(a_partition_twice_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
