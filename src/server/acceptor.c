@@ -60,7 +60,7 @@ struct handover {
 static struct loop *home(const struct acceptors *a) { return a->node->nets[0]->loop; }
 
 /* ---- room
- * -------------------------------------------------------------------------------------------------------------
+ * ----------------------------------------------------------------------------------------------------
  */
 
 /* Somebody has left, or limits have changed: those who wait look again. */
@@ -161,7 +161,7 @@ void acceptor_closed(struct acceptor *from, const struct socket_peer *peer, bool
 }
 
 /* ---- life
- * -------------------------------------------------------------------------------------------------------------
+ * ----------------------------------------------------------------------------------------------------
  */
 
 struct acceptors *acceptors_create(struct node *n) {
