@@ -125,15 +125,15 @@ static int start_producer(struct bench *b) {
     rd_kafka_conf_t *conf;
     int status = kafka_conf(b->c, &conf);
     if (status) return status;
-    rd_kafka_conf_set_opaque(conf, b);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rdk()->conf_set_opaque(conf, b);
+    rdk()->conf_set_dr_msg_cb(conf, on_delivery);
     status = kafka_set(conf, "compression.codec", codec ? codec : "none");
     if (!status) status = kafka_set(conf, "acks", acks ? acks : "all");
     if (!status) status = kafka_set(conf, "linger.ms", linger ? linger : b->consumer ? "0" : "5");
     if (!status) status = kafka_default(b->c, conf, "queue.buffering.max.messages", "500000");
     if (!status) status = kafka_default(b->c, conf, "socket.nagle.disable", "true");
     if (status) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         return status;
     }
     b->producer = kafka_create(RD_KAFKA_PRODUCER, conf);
@@ -149,17 +149,17 @@ static bool send_one(struct bench *b, rd_kafka_topic_t *t, int64_t n) {
         memcpy(stamped, payload, STAMP);
         memcpy(payload, &now, STAMP);
     }
-    int failed = rd_kafka_produce(t, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, payload, (size_t)b->size,
-                                  NULL, 0, (void *)(intptr_t)now);
+    int failed = rdk()->produce(t, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, payload, (size_t)b->size, NULL,
+                                0, (void *)(intptr_t)now);
     if (b->consumer) memcpy(payload, stamped, STAMP);
     if (!failed) {
         b->sent++;
         return true;
     }
-    if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    if (rdk()->last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
     b->failed++;
     b->sent++;
-    if (!b->error) b->error = rd_kafka_last_error();
+    if (!b->error) b->error = rdk()->last_error();
     return true;
 }
 
@@ -177,21 +177,21 @@ static int until_due_ms(const struct bench *b) {
 }
 
 static void produce_all(struct bench *b) {
-    rd_kafka_topic_t *t = rd_kafka_topic_new(b->producer, b->topic, NULL);
+    rd_kafka_topic_t *t = rdk()->topic_new(b->producer, b->topic, NULL);
     b->started_ns = clock_mono_ns();
     while (b->sent < b->count && !kafka_interrupted()) {
         if (!is_due(b))
-            rd_kafka_poll(b->producer, SHORT_MS);
+            rdk()->poll(b->producer, SHORT_MS);
         else if (!send_one(b, t, b->sent))
-            rd_kafka_poll(b->producer, SHORT_MS);
-        if (b->sent % POLL_EVERY == 0) rd_kafka_poll(b->producer, 0);
+            rdk()->poll(b->producer, SHORT_MS);
+        if (b->sent % POLL_EVERY == 0) rdk()->poll(b->producer, 0);
         show(b, b->acked);
     }
     while (b->acked + b->failed < b->sent && !kafka_interrupted()) {
-        rd_kafka_poll(b->producer, SHORT_MS);
+        rdk()->poll(b->producer, SHORT_MS);
         show(b, b->acked);
     }
-    rd_kafka_topic_destroy(t);
+    rdk()->topic_destroy(t);
 }
 
 /* ---- consuming ---- */
@@ -209,25 +209,25 @@ static int start_consumer(struct bench *b, int64_t from) {
     if (!status && from != RD_KAFKA_OFFSET_BEGINNING)
         status = kafka_default(b->c, conf, "fetch.wait.max.ms", "100");
     if (status) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         return status;
     }
     b->consumer = kafka_create(RD_KAFKA_CONSUMER, conf);
     if (!b->consumer) return CLI_FAILED;
-    rd_kafka_poll_set_consumer(b->consumer);
+    rdk()->poll_set_consumer(b->consumer);
     b->partitions = kafka_partitions(b->consumer, b->topic, b->timeout_ms, true);
     if (b->partitions < 0) return CLI_FAILED;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(b->partitions);
+    rd_kafka_topic_partition_list_t *list = rdk()->topic_partition_list_new(b->partitions);
     for (int32_t p = 0; p < b->partitions; p++)
-        rd_kafka_topic_partition_list_add(list, b->topic, p)->offset = from;
-    rd_kafka_resp_err_t err = rd_kafka_assign(b->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return err ? cli_fail("cannot read '%s': %s", b->topic, rd_kafka_err2str(err)) : 0;
+        rdk()->topic_partition_list_add(list, b->topic, p)->offset = from;
+    rd_kafka_resp_err_t err = rdk()->assign(b->consumer, list);
+    rdk()->topic_partition_list_destroy(list);
+    return err ? cli_fail("cannot read '%s': %s", b->topic, rdk()->err2str(err)) : 0;
 }
 
 /* One message or none. Returns the partitions whose end was met (0 or 1). */
 static int take(struct bench *b, int wait_ms, bool stamped) {
-    rd_kafka_message_t *m = rd_kafka_consumer_poll(b->consumer, wait_ms);
+    rd_kafka_message_t *m = rdk()->consumer_poll(b->consumer, wait_ms);
     int ends = 0;
     int64_t sent;
     if (!m) return 0;
@@ -244,7 +244,7 @@ static int take(struct bench *b, int wait_ms, bool stamped) {
             histogram_add(&b->latency, (b->ended_ns - sent) / 1000);
         }
     }
-    rd_kafka_message_destroy(m);
+    rdk()->message_destroy(m);
     return ends;
 }
 
@@ -263,18 +263,18 @@ static void consume_all(struct bench *b) {
 
 /* Sends at the rate and polls in between. */
 static void both(struct bench *b) {
-    rd_kafka_topic_t *t = rd_kafka_topic_new(b->producer, b->topic, NULL);
+    rd_kafka_topic_t *t = rdk()->topic_new(b->producer, b->topic, NULL);
     int64_t deadline = INT64_MAX;
     for (int ends = 0; ends < b->partitions && !kafka_interrupted();) ends += take(b, SHORT_MS, true);
     b->started_ns = clock_mono_ns();
     while (b->received + b->failed < b->count && clock_mono_ms() < deadline && !kafka_interrupted()) {
         if (b->sent < b->count && is_due(b)) send_one(b, t, b->sent);
         if (b->sent == b->count && deadline == INT64_MAX) deadline = clock_mono_ms() + DRAIN_MS;
-        rd_kafka_poll(b->producer, 0);
+        rdk()->poll(b->producer, 0);
         take(b, until_due_ms(b), true);
         show(b, b->received);
     }
-    rd_kafka_topic_destroy(t);
+    rdk()->topic_destroy(t);
 }
 
 /* ---- results ---- */
@@ -321,10 +321,9 @@ static int results(struct bench *b, const char *what, int64_t done) {
                    (double)histogram_at(h, .95) / 1000, (double)histogram_at(h, .99) / 1000,
                    (double)histogram_at(h, .999) / 1000, (double)h->max / 1000);
     }
-    if (b->failed)
-        return cli_fail("%lld records failed: %s", (long long)b->failed, rd_kafka_err2str(b->error));
+    if (b->failed) return cli_fail("%lld records failed: %s", (long long)b->failed, rdk()->err2str(b->error));
     if (done == 0)
-        return cli_fail("no records%s%s", b->error ? ": " : "", b->error ? rd_kafka_err2str(b->error) : "");
+        return cli_fail("no records%s%s", b->error ? ": " : "", b->error ? rdk()->err2str(b->error) : "");
     return CLI_DONE;
 }
 
@@ -359,9 +358,9 @@ static int begin(struct bench *b, struct cli *c, struct admin *a, int64_t count)
 
 static int end(struct bench *b, struct admin *a, int status) {
     progress_end(&b->progress);
-    if (b->consumer) rd_kafka_consumer_close(b->consumer);
-    if (b->consumer) rd_kafka_destroy(b->consumer);
-    if (b->producer) rd_kafka_destroy(b->producer);
+    if (b->consumer) rdk()->consumer_close(b->consumer);
+    if (b->consumer) rdk()->destroy(b->consumer);
+    if (b->producer) rdk()->destroy(b->producer);
     if (b->own_topic && !cli_has(b->c, "keep")) delete_topic(b, a);
     if (b->own_topic && cli_has(b->c, "keep")) fprintf(stderr, "kept topic %s\n", b->own_topic);
     admin_end(a);

@@ -48,17 +48,17 @@ static int write_out(struct consumer *k) {
     }
     strbuf_reset(&k->out);
     if (k->group && k->stored->cnt) {
-        rd_kafka_offsets_store(k->rk, k->stored);
-        rd_kafka_topic_partition_list_destroy(k->stored);
-        k->stored = rd_kafka_topic_partition_list_new(8);
+        rdk()->offsets_store(k->rk, k->stored);
+        rdk()->topic_partition_list_destroy(k->stored);
+        k->stored = rdk()->topic_partition_list_new(8);
     }
     return 0;
 }
 
 static void note_offset(struct consumer *k, const rd_kafka_message_t *m) {
-    const char *topic = rd_kafka_topic_name(m->rkt);
-    rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(k->stored, topic, m->partition);
-    if (!p) p = rd_kafka_topic_partition_list_add(k->stored, topic, m->partition);
+    const char *topic = rdk()->topic_name(m->rkt);
+    rd_kafka_topic_partition_t *p = rdk()->topic_partition_list_find(k->stored, topic, m->partition);
+    if (!p) p = rdk()->topic_partition_list_add(k->stored, topic, m->partition);
     p->offset = m->offset + 1;
 }
 
@@ -111,58 +111,57 @@ static int add_partitions(struct consumer *k, const char *topic, rd_kafka_topic_
         if (p >= n)
             return cli_fail("topic '%s' has %d partition%s, none is number %s", topic, n, n == 1 ? "" : "s",
                             text);
-        rd_kafka_topic_partition_list_add(list, topic, (int32_t)p);
+        rdk()->topic_partition_list_add(list, topic, (int32_t)p);
     }
-    for (int p = 0; !given && p < n; p++) rd_kafka_topic_partition_list_add(list, topic, p);
+    for (int p = 0; !given && p < n; p++) rdk()->topic_partition_list_add(list, topic, p);
     return 0;
 }
 
 static int assign(struct consumer *k) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(k->c->args_n);
+    rd_kafka_topic_partition_list_t *list = rdk()->topic_partition_list_new(k->c->args_n);
     int status = 0;
     for (int i = 0; i < k->c->args_n && !status; i++) status = add_partitions(k, k->c->args[i], list);
     for (int i = 0; i < list->cnt; i++) list->elems[i].offset = k->from_time >= 0 ? k->from_time : k->from;
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!status && k->from_time >= 0) err = rd_kafka_offsets_for_times(k->rk, list, k->timeout_ms);
-    if (!status && !err) err = rd_kafka_assign(k->rk, list);
-    if (!status && err) status = cli_fail("cannot start to read: %s", rd_kafka_err2str(err));
+    if (!status && k->from_time >= 0) err = rdk()->offsets_for_times(k->rk, list, k->timeout_ms);
+    if (!status && !err) err = rdk()->assign(k->rk, list);
+    if (!status && err) status = cli_fail("cannot start to read: %s", rdk()->err2str(err));
     k->assigned = list->cnt;
-    rd_kafka_topic_partition_list_destroy(list);
+    rdk()->topic_partition_list_destroy(list);
     return status;
 }
 
 static int subscribe(struct consumer *k) {
     if (cli_has(k->c, "partition"))
         return cli_wrong_usage("--partition does not go with --group, which assigns them");
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(k->c->args_n);
+    rd_kafka_topic_partition_list_t *list = rdk()->topic_partition_list_new(k->c->args_n);
     for (int i = 0; i < k->c->args_n; i++) {
         if (k->c->args[i][0] != '^' && kafka_partitions(k->rk, k->c->args[i], k->timeout_ms, false) < 0) {
-            rd_kafka_topic_partition_list_destroy(list);
+            rdk()->topic_partition_list_destroy(list);
             return CLI_FAILED;
         }
-        rd_kafka_topic_partition_list_add(list, k->c->args[i], RD_KAFKA_PARTITION_UA);
+        rdk()->topic_partition_list_add(list, k->c->args[i], RD_KAFKA_PARTITION_UA);
     }
-    rd_kafka_resp_err_t err = rd_kafka_subscribe(k->rk, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return err ? cli_fail("cannot join group '%s': %s", k->group, rd_kafka_err2str(err)) : 0;
+    rd_kafka_resp_err_t err = rdk()->subscribe(k->rk, list);
+    rdk()->topic_partition_list_destroy(list);
+    return err ? cli_fail("cannot join group '%s': %s", k->group, rdk()->err2str(err)) : 0;
 }
 
 /* ---- reading ---- */
 
 /* A partition's end was reached: are all that are assigned at theirs? */
 static bool at_end(struct consumer *k, const rd_kafka_message_t *m) {
-    const char *topic = rd_kafka_topic_name(m->rkt);
-    if (!rd_kafka_topic_partition_list_find(k->ends, topic, m->partition))
-        rd_kafka_topic_partition_list_add(k->ends, topic, m->partition);
+    const char *topic = rdk()->topic_name(m->rkt);
+    if (!rdk()->topic_partition_list_find(k->ends, topic, m->partition))
+        rdk()->topic_partition_list_add(k->ends, topic, m->partition);
     if (!k->group) return k->ends->cnt >= k->assigned;
     rd_kafka_topic_partition_list_t *mine;
     int there = 0;
-    if (rd_kafka_assignment(k->rk, &mine)) return false;
+    if (rdk()->assignment(k->rk, &mine)) return false;
     for (int i = 0; i < mine->cnt; i++)
-        there +=
-            !!rd_kafka_topic_partition_list_find(k->ends, mine->elems[i].topic, mine->elems[i].partition);
+        there += !!rdk()->topic_partition_list_find(k->ends, mine->elems[i].topic, mine->elems[i].partition);
     bool all = there == mine->cnt && mine->cnt > 0;
-    rd_kafka_topic_partition_list_destroy(mine);
+    rdk()->topic_partition_list_destroy(mine);
     return all;
 }
 
@@ -174,7 +173,7 @@ static int take(struct consumer *k, const rd_kafka_message_t *m) {
                        m->err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
                        m->err == RD_KAFKA_RESP_ERR__TIMED_OUT || m->err == RD_KAFKA_RESP_ERR__RESOLVE;
         if (passing) return 0; /* librdkafka goes on trying */
-        cli_fail("reading: %s", rd_kafka_message_errstr(m));
+        cli_fail("reading: %s", rdk()->message_errstr(m));
         return 2;
     }
     consume_print(&k->out, m, k->format, k->delimiter, k->delimiter_len);
@@ -188,10 +187,10 @@ static int read_all(struct consumer *k) {
     int state = 0, status = 0;
     k->started_ms = clock_mono_ms();
     while (!state && !status && !kafka_interrupted()) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(k->rk, k->out.len ? 0 : POLL_MS);
+        rd_kafka_message_t *m = rdk()->consumer_poll(k->rk, k->out.len ? 0 : POLL_MS);
         if (m) state = take(k, m);
         if (!m || state || k->out.len >= WRITE_AT) status = write_out(k);
-        if (m) rd_kafka_message_destroy(m);
+        if (m) rdk()->message_destroy(m);
         show(k);
     }
     if (!status) status = write_out(k);
@@ -238,20 +237,20 @@ static int start(struct consumer *k) {
         status = kafka_default(k->c, conf, "fetch.wait.max.ms", "50"); /* the end is seen sooner */
     if (!status) status = kafka_read_ahead(k->c, conf);
     if (status) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         return status;
     }
     k->rk = kafka_create(RD_KAFKA_CONSUMER, conf);
     if (!k->rk) return CLI_FAILED;
-    rd_kafka_poll_set_consumer(k->rk);
+    rdk()->poll_set_consumer(k->rk);
     return 0;
 }
 
 static int consume(struct cli *c) {
     struct consumer k = {.c = c};
     strbuf_init(&k.out, BUFFER_MAX);
-    k.ends = rd_kafka_topic_partition_list_new(8);
-    k.stored = rd_kafka_topic_partition_list_new(8);
+    k.ends = rdk()->topic_partition_list_new(8);
+    k.stored = rdk()->topic_partition_list_new(8);
     int status = parse_options(&k);
     if (!status) status = kafka_check(c);
     if (!status) status = start(&k);
@@ -261,11 +260,11 @@ static int consume(struct cli *c) {
     k.progress.on = k.progress.on && !isatty(STDOUT_FILENO);
     status = k.group ? subscribe(&k) : assign(&k);
     if (!status) status = read_all(&k);
-    rd_kafka_consumer_close(k.rk); /* commits what was stored */
+    rdk()->consumer_close(k.rk); /* commits what was stored */
 out:
-    if (k.rk) rd_kafka_destroy(k.rk);
-    rd_kafka_topic_partition_list_destroy(k.ends);
-    rd_kafka_topic_partition_list_destroy(k.stored);
+    if (k.rk) rdk()->destroy(k.rk);
+    rdk()->topic_partition_list_destroy(k.ends);
+    rdk()->topic_partition_list_destroy(k.stored);
     strbuf_free(&k.out);
     free(k.delimiter);
     return status;

@@ -34,9 +34,9 @@ static bool names_repeat(rd_kafka_headers_t *h) {
     const char *a, *b;
     const void *value;
     size_t n;
-    for (size_t i = 1; !rd_kafka_header_get_all(h, i, &a, &value, &n); i++)
+    for (size_t i = 1; !rdk()->header_get_all(h, i, &a, &value, &n); i++)
         for (size_t k = 0; k < i; k++)
-            if (!rd_kafka_header_get_all(h, k, &b, &value, &n) && !strcmp(a, b)) return true;
+            if (!rdk()->header_get_all(h, k, &b, &value, &n) && !strcmp(a, b)) return true;
     return false;
 }
 
@@ -46,9 +46,9 @@ static void add_headers(struct strbuf *out, const rd_kafka_message_t *m) {
     const char *name;
     const void *value;
     size_t n;
-    bool pairs = !rd_kafka_message_headers(m, &h) && names_repeat(h);
+    bool pairs = !rdk()->message_headers(m, &h) && names_repeat(h);
     strbuf_adds(out, pairs ? ",\"headers\":[" : ",\"headers\":{");
-    for (size_t i = 0; h && !rd_kafka_header_get_all(h, i, &name, &value, &n); i++) {
+    for (size_t i = 0; h && !rdk()->header_get_all(h, i, &name, &value, &n); i++) {
         if (i) strbuf_adds(out, ",");
         if (pairs) strbuf_adds(out, "[");
         strbuf_add_json(out, name, strlen(name));
@@ -61,8 +61,8 @@ static void add_headers(struct strbuf *out, const rd_kafka_message_t *m) {
 
 static void add_json(struct strbuf *out, const rd_kafka_message_t *m) {
     rd_kafka_timestamp_type_t type;
-    const char *topic = rd_kafka_topic_name(m->rkt);
-    int64_t timestamp = rd_kafka_message_timestamp(m, &type);
+    const char *topic = rdk()->topic_name(m->rkt);
+    int64_t timestamp = rdk()->message_timestamp(m, &type);
     strbuf_adds(out, "{\"topic\":");
     strbuf_add_json(out, topic, strlen(topic));
     strbuf_addf(out, ",\"partition\":%d,\"offset\":%lld,\"timestamp\":%lld,", m->partition,

@@ -2,7 +2,7 @@
 #ifndef OTTLA_CLI_CONSUME_PRINT_H
 #define OTTLA_CLI_CONSUME_PRINT_H
 
-#include <librdkafka/rdkafka.h>
+#include "cli/librdkafka.h"
 
 #include "base/strbuf.h"
 

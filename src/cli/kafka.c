@@ -43,7 +43,7 @@ int kafka_check(struct cli *c) {
 
 int kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value) {
     char why[300];
-    if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK) return 0;
+    if (rdk()->conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK) return 0;
     return cli_wrong_usage("%s=%s: %s", name, value, why);
 }
 
@@ -69,18 +69,18 @@ static void no_log(const rd_kafka_t *rk, int level, const char *facility, const 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
     char why[300];
     if (err == RD_KAFKA_RESP_ERR__FATAL) {
-        rd_kafka_fatal_error(rk, why, sizeof why);
+        rdk()->fatal_error(rk, why, sizeof why);
         cli_fail("%s", why);
     }
 }
 
 int kafka_conf(struct cli *c, rd_kafka_conf_t **out) {
-    rd_kafka_conf_t *conf = *out = rd_kafka_conf_new();
+    rd_kafka_conf_t *conf = *out = rdk()->conf_new();
     char timeout[24];
     const char *option;
     snprintf(timeout, sizeof timeout, "%lld", (long long)cli_number(c, "timeout-ms", 1, 3600000, 30000));
-    rd_kafka_conf_set_log_cb(conf, no_log);
-    rd_kafka_conf_set_error_cb(conf, on_error);
+    rdk()->conf_set_log_cb(conf, no_log);
+    rdk()->conf_set_error_cb(conf, on_error);
     int status = c->failed;
     if (!status) status = kafka_set(conf, "bootstrap.servers", admin_bootstrap(c));
     if (!status) status = kafka_default(c, conf, "client.id", "ottla-cli");
@@ -97,7 +97,7 @@ int kafka_conf(struct cli *c, rd_kafka_conf_t **out) {
         free(name);
     }
     if (status) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         *out = NULL;
     }
     return status;
@@ -105,9 +105,9 @@ int kafka_conf(struct cli *c, rd_kafka_conf_t **out) {
 
 rd_kafka_t *kafka_create(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
     char why[300];
-    rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof why);
+    rd_kafka_t *rk = rdk()->new (type, conf, why, sizeof why);
     if (!rk) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         cli_fail("librdkafka: %s", why);
     }
     return rk;
@@ -115,26 +115,26 @@ rd_kafka_t *kafka_create(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
 
 int kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms, bool create) {
     int64_t deadline = clock_mono_ms() + timeout_ms, created = clock_mono_ms() + (create ? CREATE_MS : 0);
-    rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
+    rd_kafka_topic_t *t = rdk()->topic_new(rk, topic, NULL);
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
     int n = -1;
     while (n < 0 && clock_mono_ms() < deadline && !interrupted) {
         const struct rd_kafka_metadata *m;
-        err = rd_kafka_metadata(rk, 0, t, &m, (int)(deadline - clock_mono_ms()));
+        err = rdk()->metadata(rk, 0, t, &m, (int)(deadline - clock_mono_ms()));
         if (err) break;
         err = m->topic_cnt == 1 ? m->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         if (!err && m->topics[0].partition_cnt > 0) n = m->topics[0].partition_cnt;
-        rd_kafka_metadata_destroy(m);
+        rdk()->metadata_destroy(m);
         if (n >= 0) break;
         bool unknown = err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         if (err && err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && !(unknown && clock_mono_ms() < created))
             break;
         clock_sleep_ms(TOPIC_PAUSE_MS); /* it is being created */
     }
-    rd_kafka_topic_destroy(t);
+    rdk()->topic_destroy(t);
     if (n < 0 && (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC))
         cli_fail("there is no topic '%s'; `ottla topic create %s` makes it", topic, topic);
     else if (n < 0)
-        cli_fail("topic '%s': %s", topic, rd_kafka_err2str(err));
+        cli_fail("topic '%s': %s", topic, rdk()->err2str(err));
     return n;
 }

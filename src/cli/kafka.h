@@ -3,9 +3,8 @@
 #ifndef OTTLA_CLI_KAFKA_H
 #define OTTLA_CLI_KAFKA_H
 
-#include <librdkafka/rdkafka.h>
-
 #include "cli/command.h"
+#include "cli/librdkafka.h"
 
 /* -X of every command that uses librdkafka. */
 #define KAFKA_OPTION_X                                                                                       \

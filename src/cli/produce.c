@@ -48,7 +48,7 @@ static void complain(struct producer *p, int64_t number, const char *why) {
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
     struct producer *p = opaque;
     if (m->err) {
-        complain(p, (int64_t)(intptr_t)m->_private, rd_kafka_err2str(m->err));
+        complain(p, (int64_t)(intptr_t)m->_private, rdk()->err2str(m->err));
         return;
     }
     p->sent++;
@@ -68,10 +68,10 @@ static void show(struct producer *p) {
 static rd_kafka_headers_t *make_headers(const struct producer *p) {
     const struct produce_record *r = &p->record;
     if (p->headers_n + r->headers_n == 0) return NULL;
-    rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)p->headers_n + (size_t)r->headers_n);
+    rd_kafka_headers_t *h = rdk()->headers_new((size_t)p->headers_n + (size_t)r->headers_n);
     for (int i = 0; i < p->headers_n + r->headers_n; i++) {
         const struct produce_header *k = i < p->headers_n ? &p->headers[i] : &r->headers[i - p->headers_n];
-        rd_kafka_header_add(h, k->name, (ssize_t)k->name_len, k->value, (ssize_t)k->value_len);
+        rdk()->header_add(h, k->name, (ssize_t)k->name_len, k->value, (ssize_t)k->value_len);
     }
     return h;
 }
@@ -91,17 +91,17 @@ static void send_record(struct producer *p) {
             {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(intptr_t)p->read},
             {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = h},
         };
-        rd_kafka_error_t *e = rd_kafka_produceva(p->rk, v, sizeof v / sizeof *v - (h ? 0 : 1));
+        rd_kafka_error_t *e = rdk()->produceva(p->rk, v, sizeof v / sizeof *v - (h ? 0 : 1));
         if (!e) return;
-        rd_kafka_resp_err_t code = rd_kafka_error_code(e);
-        if (h) rd_kafka_headers_destroy(h);
+        rd_kafka_resp_err_t code = rdk()->error_code(e);
+        if (h) rdk()->headers_destroy(h);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_interrupted()) {
-            complain(p, p->read, rd_kafka_error_string(e));
-            rd_kafka_error_destroy(e);
+            complain(p, p->read, rdk()->error_string(e));
+            rdk()->error_destroy(e);
             return;
         }
-        rd_kafka_error_destroy(e);
-        rd_kafka_poll(p->rk, QUEUE_WAIT_MS);
+        rdk()->error_destroy(e);
+        rdk()->poll(p->rk, QUEUE_WAIT_MS);
         show(p);
     }
 }
@@ -125,7 +125,7 @@ static void take_line(struct producer *p, const char *line, size_t n) {
     }
     if (p->empty_is_null && r->value_len == 0) r->value = NULL;
     send_record(p);
-    rd_kafka_poll(p->rk, 0);
+    rdk()->poll(p->rk, 0);
     show(p);
 }
 
@@ -137,7 +137,7 @@ static int read_lines(struct producer *p, FILE *f, const char *name) {
         if (n && line[n - 1] == '\n') n--;
         if (n && line[n - 1] == '\r' && p->format == FORMAT_JSON) n--;
         if (n || p->format != FORMAT_JSON) take_line(p, line, (size_t)n);
-        if (rd_kafka_fatal_error(p->rk, NULL, 0)) break;
+        if (rdk()->fatal_error(p->rk, NULL, 0)) break;
     }
     free(line);
     return ferror(f) && !kafka_interrupted() ? cli_fail("%s cannot be read: %s", name, strerror(errno)) : 0;
@@ -171,12 +171,12 @@ static int read_file(struct producer *p, const char *name) {
 
 /* Waits for what is under way; librdkafka gives each record up after --timeout-ms. */
 static void finish(struct producer *p) {
-    while (rd_kafka_outq_len(p->rk) > 0) {
-        rd_kafka_flush(p->rk, FLUSH_MS);
+    while (rdk()->outq_len(p->rk) > 0) {
+        rdk()->flush(p->rk, FLUSH_MS);
         show(p);
         if (kafka_interrupted()) {
-            rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-            rd_kafka_flush(p->rk, FLUSH_MS);
+            rdk()->purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+            rdk()->flush(p->rk, FLUSH_MS);
             break;
         }
     }
@@ -228,15 +228,15 @@ static int start(struct producer *p) {
     rd_kafka_conf_t *conf;
     int status = kafka_conf(p->c, &conf);
     if (status) return status;
-    rd_kafka_conf_set_opaque(conf, p);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rdk()->conf_set_opaque(conf, p);
+    rdk()->conf_set_dr_msg_cb(conf, on_delivery);
     status = kafka_set(conf, "compression.codec", codec ? codec : "none");
     if (!status) status = kafka_set(conf, "acks", acks ? acks : "all");
     if (!status)
         status = kafka_set(conf, "partitioner", "murmur2_random"); /* where the Java client would put it */
     if (!status && cli_has(p->c, "idempotent")) status = kafka_set(conf, "enable.idempotence", "true");
     if (status) {
-        rd_kafka_conf_destroy(conf);
+        rdk()->conf_destroy(conf);
         return status;
     }
     p->rk = kafka_create(RD_KAFKA_PRODUCER, conf);
@@ -281,7 +281,7 @@ static int produce(struct cli *c) {
         status = cli_fail("%lld of %lld records were not sent to '%s'", (long long)p.failed,
                           (long long)p.read, p.topic);
 out:
-    if (p.rk) rd_kafka_destroy(p.rk);
+    if (p.rk) rdk()->destroy(p.rk);
     produce_record_free(&p.record);
     free(p.delimiter);
     return status;
