@@ -206,22 +206,37 @@ int fs_read_all(struct fs *fs, const char *path, size_t limit, uint8_t **bytes, 
     return 0;
 }
 
-int fs_write_atomic(struct fs *fs, const char *path, const void *bytes, size_t n) {
+static int replace(struct fs *fs, const char *path, const void *bytes, size_t n, bool sync) {
     struct file *f = NULL;
-    char *tmp = xasprintf("%s.tmp", path), *dir = xstrdup(path);
-    char *slash = strrchr(dir, '/');
+    char *tmp = xasprintf("%s.tmp", path);
+    int err = fs_open(fs, tmp, FS_WRITE | FS_CREATE | FS_TRUNC, &f);
+    if (!err) err = file_pwrite(f, bytes, n, 0);
+    if (!err && sync) err = file_datasync(f);
+    file_unref(f);
+    if (!err) err = fs_rename(fs, tmp, path);
+    free(tmp);
+    return err;
+}
+
+int fs_replace(struct fs *fs, const char *path, const void *bytes, size_t n) {
+    return replace(fs, path, bytes, n, false);
+}
+
+int fs_write_atomic(struct fs *fs, const char *path, const void *bytes, size_t n) {
+    char *dir = xstrdup(path), *slash = strrchr(dir, '/');
     ASSERT(slash && slash > dir);
     *slash = 0;
-    int err = fs_open(fs, tmp, FS_WRITE | FS_CREATE | FS_TRUNC, &f);
-    if (err) goto out;
-    if ((err = file_pwrite(f, bytes, n, 0))) goto out;
-    if ((err = file_datasync(f))) goto out;
-    if ((err = fs_rename(fs, tmp, path))) goto out;
-    err = fs_sync_dir(fs, dir);
-out:
-    file_unref(f);
-    free(tmp);
+    int err = replace(fs, path, bytes, n, true);
+    if (!err) err = fs_sync_dir(fs, dir);
     free(dir);
+    return err;
+}
+
+int fs_sync_file(struct fs *fs, const char *path) {
+    struct file *f = NULL;
+    int err = fs_open(fs, path, FS_WRITE, &f);
+    if (!err) err = file_datasync(f);
+    file_unref(f);
     return err;
 }
 

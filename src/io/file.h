@@ -103,6 +103,11 @@ static inline void fs_boot_id(struct fs *fs, char id[FS_BOOT_ID]) { fs->ops->boo
 int fs_read_all(struct fs *fs, const char *path, size_t limit, uint8_t **bytes, size_t *n);
 /* Replaces the file's content as a whole: path.tmp, fsync, rename, and the directory's fsync. */
 int fs_write_atomic(struct fs *fs, const char *path, const void *bytes, size_t n);
+/* The same without the fsyncs, for what may be lost: a reader sees the old content or the new one, but after
+ * a power cut the file may be either, torn, or gone. */
+int fs_replace(struct fs *fs, const char *path, const void *bytes, size_t n);
+/* Makes one file's content durable (its name: fs_sync_dir). */
+int fs_sync_file(struct fs *fs, const char *path);
 /* Deletes a directory and the files (not directories) in it. */
 int fs_remove_tree(struct fs *fs, const char *path);
 

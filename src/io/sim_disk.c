@@ -45,7 +45,7 @@ struct sim_disk {
     struct node *nodes, *root;
     struct random random;
     uint64_t next_inode;
-    int64_t operations, fault_at, now_ms;
+    int64_t operations, syncs, fault_at, now_ms;
     enum sim_fault fault;
     bool faulted, dead, cut;
     int boot, life;
@@ -186,6 +186,11 @@ static int step(struct sim_disk *d, size_t n, size_t *part) {
     return d->fault == SIM_NOSPC ? OE_NOSPC : OE_IO;
 }
 
+static int sync_step(struct sim_disk *d) {
+    d->syncs++;
+    return step(d, 0, NULL);
+}
+
 /* ---- files ---- */
 
 static bool stale(const struct sim_file *f) { return f->disk->dead || f->life != f->disk->life; }
@@ -225,7 +230,7 @@ static int sim_pwritev(struct file *file, struct iovec *iov, int count, int64_t 
 static int sim_datasync(struct file *file) {
     struct sim_file *f = (struct sim_file *)file;
     if (stale(f)) return OE_IO;
-    int err = step(f->disk, 0, NULL);
+    int err = sync_step(f->disk);
     if (!err) sync_bytes(f->node);
     return err;
 }
@@ -345,14 +350,14 @@ static int sim_sync_dir(struct fs *fs, const char *path) {
     struct sim_disk *d = (struct sim_disk *)fs;
     struct node *dir = d->dead ? NULL : lookup(d, path);
     if (!dir || !dir->is_dir) return d->dead ? OE_IO : OE_NOTFOUND;
-    int err = step(d, 0, NULL);
+    int err = sync_step(d);
     if (!err) sync_names(dir);
     return err;
 }
 
 static int sim_sync_all(struct fs *fs, const char *path) {
     struct sim_disk *d = (struct sim_disk *)fs;
-    int err = step(d, 0, NULL);
+    int err = sync_step(d);
     for (struct node *n = d->nodes; n && !err; n = n->next) {
         if (n->is_dir)
             sync_names(n);
@@ -439,6 +444,7 @@ struct fs *sim_disk_fs(struct sim_disk *d) {
 void sim_disk_set_time(struct sim_disk *d, int64_t now_ms) { d->now_ms = now_ms; }
 bool sim_disk_faulted(const struct sim_disk *d) { return d->faulted; }
 int64_t sim_disk_operations(const struct sim_disk *d) { return d->operations; }
+int64_t sim_disk_syncs(const struct sim_disk *d) { return d->syncs; }
 
 void sim_disk_fault_at(struct sim_disk *d, int64_t n, enum sim_fault fault) {
     d->fault_at = n;

@@ -38,6 +38,8 @@ void sim_disk_fault_at(struct sim_disk *d, int64_t n, enum sim_fault fault);
 bool sim_disk_faulted(const struct sim_disk *d);
 /* Changing operations so far. */
 int64_t sim_disk_operations(const struct sim_disk *d);
+/* Of them, those that wait for the disk. */
+int64_t sim_disk_syncs(const struct sim_disk *d);
 /* Power cut now, between two operations. */
 void sim_disk_cut(struct sim_disk *d);
 /* After a kill or a cut: what is left can be used again. Files that were open stay useless (but must be let

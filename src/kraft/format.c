@@ -1,9 +1,15 @@
-/* See format.h. In a directory meta.properties is written last: while it is missing the directory counts as
- * not formatted, and a format that was cut short is simply done again. */
+/* See format.h. The order that a crash at any point relies on:
+ *   1. bootstrap.checkpoint and the first snapshot get their names
+ *   2. (a first start: the server opens the metadata log, appends, answers)
+ *   3. they are synced, then the names: in their directories, and of directories that were made
+ *   4. meta.properties, synced; where several directories are formatted, last in the metadata directory,
+ * because a first start asks that one whether it is the first Until 4 the directory counts as not formatted,
+ * and formatting is simply done again. */
 #include "kraft/format.h"
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/file.h"
 #include "kraft/scram_argument.h"
@@ -26,6 +32,23 @@ struct plan {
     struct record_list records;
     struct voters voters; /* n 0: static, or none given */
     bool *formatted;      /* by directory */
+    struct format *f;
+};
+
+struct staged {
+    char *path;
+    size_t before; /* bytes of the path that were there */
+    bool metadata;
+    struct meta_properties identity;
+};
+
+struct format {
+    struct fs *fs;
+    struct staged *dirs;
+    int32_t n;
+    char *snapshot; /* of the metadata log, or NULL */
+    char *log;      /* its directory */
+    bool sealed;
 };
 
 static int refuse(struct plan *p, int err, char *line) {
@@ -204,34 +227,72 @@ static int survey(struct plan *p) {
 
 /* ---- writing ---- */
 
-/* The directory and those above it. */
-static int make_path(struct fs *fs, const char *dir) {
+/* The directory and those above it. *before: bytes of the path that were there. */
+static int make_path(struct fs *fs, const char *dir, size_t *before) {
     char *path = xstrdup(dir);
     int err = 0;
-    for (char *p = path + 1; *p && !err; p++) {
-        if (*p != '/') continue;
+    *before = 0;
+    for (char *p = path + 1; !err; p++) {
+        if (*p && *p != '/') continue;
+        char end = *p;
         *p = 0;
         err = fs_mkdir(fs, path);
-        if (err == OE_EXISTS) err = 0;
-        *p = '/';
+        if (err == OE_EXISTS) {
+            err = 0;
+            *before = (size_t)(p - path);
+        }
+        if (!end) break;
+        *p = end;
     }
-    if (!err) err = fs_mkdir(fs, path);
     free(path);
-    return err == OE_EXISTS ? 0 : err;
+    return err;
+}
+
+/* The names of the directories that make_path made. */
+static int sync_path(struct fs *fs, const char *dir, size_t before) {
+    char *path = xstrdup(dir), *end = path + strlen(path);
+    int err = 0;
+    while (!err && (size_t)(end - path) > before) {
+        while (end > path && *end != '/') end--;
+        if (end > path) {
+            *end = 0;
+            err = fs_sync_dir(fs, path);
+        } else {
+            err = fs_sync_dir(fs, *path == '/' ? "/" : ".");
+        }
+    }
+    free(path);
+    return err;
+}
+
+static int put_log_aside(struct plan *p, const char *dir) {
+    struct fs_stat st;
+    char *log = xasprintf("%s/__cluster_metadata-0", dir);
+    int err = fs_stat(p->o->fs, log, &st);
+    if (!err) {
+        char *aside = xasprintf("%s.%016llx-stray", log, (unsigned long long)random_u64(p->o->random));
+        LOG_WARN("kraft", "%s is not formatted, but holds a metadata log: put aside as %s", dir, aside);
+        err = fs_rename(p->o->fs, log, aside);
+        free(aside);
+    }
+    free(log);
+    return err == OE_NOTFOUND ? 0 : err;
 }
 
 /* The first snapshot of a dynamic quorum: it names the voters. */
 static int write_voters(struct plan *p, const char *dir) {
-    char name[SNAPSHOT_NAME], *log = xasprintf("%s/__cluster_metadata-0", dir);
+    char name[SNAPSHOT_NAME];
+    size_t before;
     struct record_list none;
     record_list_init(&none);
     struct snapshot_content c = {&none, p->o->now_ms, p->levels[feature_place(KRAFT_VERSION)], &p->voters};
     snapshot_name((struct snapshot_id){0, 0}, name);
-    int err = make_path(p->o->fs, log);
-    if (!err) err = fs_sync_dir(p->o->fs, dir);
-    if (!err) err = snapshot_write(p->o->fs, log, name, 0, &c, p->o->now_ms);
+    p->f->log = xasprintf("%s/__cluster_metadata-0", dir);
+    p->f->snapshot = xasprintf("%s/%s", p->f->log, name);
+    int err = p->o->standalone ? put_log_aside(p, dir) : 0;
+    if (!err) err = make_path(p->o->fs, p->f->log, &before);
+    if (!err) err = snapshot_write(p->o->fs, p->f->log, name, 0, &c, p->o->now_ms, false);
     record_list_free(&none);
-    free(log);
     return err;
 }
 
@@ -241,43 +302,118 @@ static const char *description(bool metadata, bool dynamic, bool voter) {
     return voter ? "dynamic metadata voter directory" : "dynamic metadata directory";
 }
 
-static int format_dir(struct plan *p, const char *dir) {
+/* OE_AGAIN: a server runs in it, and has not sealed it yet. */
+static int check_unused(struct plan *p, const char *dir) {
+    struct fs_stat st;
+    struct file *lock = NULL;
+    char *path = xasprintf("%s/.lock", dir);
+    int err = fs_stat(p->o->fs, path, &st);
+    if (!err) err = fs_lock(p->o->fs, path, &lock);
+    file_unref(lock);
+    free(path);
+    return err == OE_NOTFOUND ? 0 : err;
+}
+
+static int stage_dir(struct plan *p, const char *dir) {
     const struct format_options *o = p->o;
     bool metadata = o->metadata_dir && strcmp(dir, o->metadata_dir) == 0, dynamic = p->voters.n > 0;
     const struct voter *self = metadata ? voters_find(&p->voters, o->node_id) : NULL;
-    struct meta_properties m = {.version = 1, .node_id = o->node_id};
-    m.directory_id = self ? self->directory : uuid_random(o->random);
-    snprintf(m.cluster_id, sizeof m.cluster_id, "%s", o->cluster_id);
+    struct staged *s = &p->f->dirs[p->f->n++];
+    *s = (struct staged){.path = xstrdup(dir), .metadata = metadata};
+    s->identity = (struct meta_properties){.version = 1, .node_id = o->node_id};
+    s->identity.directory_id = self ? self->directory : uuid_random(o->random);
+    snprintf(s->identity.cluster_id, sizeof s->identity.cluster_id, "%s", o->cluster_id);
     struct snapshot_content c = {.records = &p->records};
     say(p, xasprintf("Formatting %s %s with metadata.version %s.", description(metadata, dynamic, self), dir,
                      metadata_version_name(p->mv)));
-    int err = make_path(o->fs, dir);
-    if (!err) err = snapshot_write(o->fs, dir, "bootstrap.checkpoint", 0, &c, o->now_ms);
+    int err = make_path(o->fs, dir, &s->before);
+    if (!err) err = check_unused(p, dir);
+    if (err == OE_AGAIN) return refuse(p, err, xasprintf("%s is in use by another process", dir));
+    if (!err) err = snapshot_write(o->fs, dir, "bootstrap.checkpoint", 0, &c, o->now_ms, false);
     if (!err && metadata && dynamic) err = write_voters(p, dir);
-    if (!err) err = meta_properties_write(o->fs, dir, &m);
     return err ? refuse(p, err, xasprintf("%s cannot be formatted: %s", dir, oerr_text(err))) : 0;
 }
 
-int format_run(const struct format_options *o, char **why) {
+int format_stage(const struct format_options *o, struct format **out, char **why) {
     char *unwanted = NULL;
     struct plan p = {.o = o, .why = why ? why : &unwanted};
     *p.why = NULL;
+    p.f = xcalloc(1, sizeof *p.f);
+    p.f->fs = o->fs;
+    p.f->dirs = xcalloc((size_t)(o->dirs_n > 0 ? o->dirs_n : 1), sizeof *p.f->dirs);
     record_list_init(&p.records);
     p.formatted = xcalloc((size_t)(o->dirs_n > 0 ? o->dirs_n : 1), sizeof *p.formatted);
-    int err = check_options(&p), done = 0;
+    int err = check_options(&p);
     if (!err) err = release(&p);
     if (!err) err = levels(&p);
     if (!err) err = bootstrap(&p);
     if (!err) err = quorum(&p);
     if (!err) err = survey(&p);
     for (int32_t i = 0; i < o->dirs_n && !err; i++) {
-        if (p.formatted[i]) continue;
-        err = format_dir(&p, o->dirs[i]);
-        done++;
+        if (!p.formatted[i]) err = stage_dir(&p, o->dirs[i]);
     }
-    if (!err && !done) say(&p, xstrdup("All of the log directories are already formatted."));
+    if (!err && !p.f->n) say(&p, xstrdup("All of the log directories are already formatted."));
     record_list_free(&p.records);
     free(p.formatted);
     free(unwanted);
+    if (err) {
+        format_free(p.f);
+        return err;
+    }
+    *out = p.f;
+    return 0;
+}
+
+/* ---- sealing ---- */
+
+static int sync_staged(struct format *f, const struct staged *s) {
+    char *bootstrap = xasprintf("%s/bootstrap.checkpoint", s->path);
+    int err = fs_sync_file(f->fs, bootstrap);
+    if (!err && s->metadata && f->snapshot) err = fs_sync_file(f->fs, f->snapshot);
+    if (!err && s->metadata && f->snapshot) err = fs_sync_dir(f->fs, f->log);
+    if (!err) err = fs_sync_dir(f->fs, s->path);
+    if (!err) err = sync_path(f->fs, s->path, s->before);
+    free(bootstrap);
+    return err;
+}
+
+int format_seal(struct format *f, char **why) {
+    int err = 0;
+    const char *path = "";
+    ASSERT(!f->sealed);
+    for (int metadata = 0; metadata <= 1 && !err; metadata++)
+        for (int32_t i = 0; i < f->n && !err; i++) {
+            const struct staged *s = &f->dirs[i];
+            if (s->metadata != metadata) continue;
+            path = s->path;
+            err = sync_staged(f, s);
+            if (!err) err = meta_properties_write(f->fs, s->path, &s->identity);
+        }
+    f->sealed = !err;
+    if (err && why) *why = xasprintf("%s cannot be formatted: %s", path, oerr_text(err));
+    return err;
+}
+
+const struct meta_properties *format_identity(const struct format *f, const char *dir) {
+    for (int32_t i = 0; i < f->n; i++)
+        if (strcmp(f->dirs[i].path, dir) == 0) return &f->dirs[i].identity;
+    return NULL;
+}
+
+void format_free(struct format *f) {
+    if (!f) return;
+    for (int32_t i = 0; i < f->n; i++) free(f->dirs[i].path);
+    free(f->dirs);
+    free(f->snapshot);
+    free(f->log);
+    free(f);
+}
+
+int format_run(const struct format_options *o, char **why) {
+    struct format *f;
+    int err = format_stage(o, &f, why);
+    if (err) return err;
+    err = format_seal(f, why);
+    format_free(f);
     return err;
 }

@@ -1,6 +1,10 @@
 /* Formatting of log directories, as kafka-storage.sh format does it: meta.properties in every directory,
  * bootstrap.checkpoint beside it, and with dynamic voters the first snapshot of the metadata log
- * (org.apache.kafka.metadata.storage.Formatter). Everything is checked before anything is written. */
+ * (org.apache.kafka.metadata.storage.Formatter). Everything is checked before anything is written.
+ *
+ * A directory is formatted when it has meta.properties, which is written last, once everything else is on
+ * disk: before that a crash leaves a directory that is formatted anew. A server's first start does not wait
+ * for the disk: it stages, runs, and seals while it already answers. */
 #ifndef OTTLA_KRAFT_FORMAT_H
 #define OTTLA_KRAFT_FORMAT_H
 
@@ -12,6 +16,8 @@
 #include <stdint.h>
 
 struct fs;
+struct format;
+struct meta_properties;
 
 struct format_feature {
     const char *name;
@@ -43,7 +49,19 @@ struct format_options {
     void *ctx;
 };
 
-/* 0, or a negative oerr with *why: one line for the operator, to be free()d. */
+/* 0, or a negative oerr with *why: one line for the operator, to be free()d. OE_AGAIN: another process holds
+ * a directory. */
 int format_run(const struct format_options *o, char **why);
+
+/* In two halves. Stage: writes all but meta.properties, none of it durable. With `standalone` a metadata log
+ * that lies in a directory that is not formatted is put aside (-stray): what an unsealed start left, for
+ * example. o->fs must live until format_free. */
+int format_stage(const struct format_options *o, struct format **out, char **why);
+/* Makes everything durable, then writes meta.properties, in the metadata directory last. Once. */
+int format_seal(struct format *f, char **why);
+/* What meta.properties of a directory will say; NULL: the directory was formatted before. */
+const struct meta_properties *format_identity(const struct format *f, const char *dir);
+/* NULL is allowed. */
+void format_free(struct format *f);
 
 #endif

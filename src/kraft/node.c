@@ -3,8 +3,11 @@
  * watermark; the copy becomes the image and is published. When a step fails the copy is dropped, and from the
  * first write on the node is failed: what is on disk is not known.
  *
- * Start: load.c; who the voters are; a new epoch in quorum-state, durable; the epoch's first records,
- * durable. */
+ * Start: load.c; who the voters are; the epoch's first records; what the owner appends before it settles;
+ * then the new epoch in quorum-state and the log become durable, once for all of these. Until then nothing
+ * was answered, and a quorum of one has given its vote to nobody else: a power cut may take the file, the
+ * log's end or both, and the next start takes the larger epoch of what is left. If both are lost the epoch
+ * comes again, but nobody has seen it. */
 #include "kraft/node_internal.h"
 
 #include "base/assert.h"
@@ -50,7 +53,7 @@ int64_t kraft_log_start_offset(const struct kraft *k) {
 
 /* ---- writing ---- */
 
-/* Appends whole batches that begin at the log end, and waits for the disk. */
+/* Appends whole batches that begin at the log end, and waits for the disk if the node is settled. */
 static int write_batches(struct kraft *k, struct strbuf *b, int32_t records, int64_t now_ms) {
     struct arena a;
     struct log_append_result result;
@@ -67,7 +70,7 @@ static int write_batches(struct kraft *k, struct strbuf *b, int32_t records, int
     if (!err) err = log_write_queue(k->log, now_ms);
     log_unlock(k->log);
     if (!err) raft_appended(&k->raft, k->raft.log_end + records);
-    if (!err) err = log_flush(k->log, now_ms);
+    if (!err && k->settled) err = log_flush(k->log, now_ms);
     arena_free(&a);
     if (err) {
         LOG_ERROR("kraft", "%s: writing failed: %s %s", k->dir, oerr_text(err),
@@ -277,8 +280,7 @@ static int become_leader(struct kraft *k, int64_t now_ms, char **why) {
     int64_t end = log_end_offset(k->log);
     log_unlock(k->log);
     struct raft_todo todo = raft_start(&k->raft, k->o.node_id, &saved, k->last_epoch, end);
-    ASSERT(todo.save);
-    if ((err = save_state(k, why))) return err;
+    ASSERT(todo.save); /* with what the epoch's first batch is flushed: kraft_settle */
     todo = raft_saved(&k->raft);
     ASSERT(todo.begin_epoch);
     if ((err = begin_epoch(k, now_ms)))
@@ -287,21 +289,38 @@ static int become_leader(struct kraft *k, int64_t now_ms, char **why) {
     return 0;
 }
 
+int kraft_settle(struct kraft *k, int64_t now_ms, char **why) {
+    ASSERT(!k->settled && !k->failed);
+    int err = save_state(k, why);
+    if (!err && (err = log_flush(k->log, now_ms)))
+        kraft_why(why, err, "%s cannot be written: %s", k->dir, oerr_text(err));
+    k->settled = !err;
+    k->failed = err;
+    return err;
+}
+
 /* ---- life ---- */
 
-/* The log's directory with its partition.metadata; both are there before the log is first opened. */
+/* Is the file this text? Its size decides how much is read, so damage is seen. */
+static bool file_is(struct fs *fs, const char *path, const char *text) {
+    uint8_t *bytes = NULL;
+    size_t n;
+    bool same =
+        !fs_read_all(fs, path, STATE_LIMIT, &bytes, &n) && n == strlen(text) && !memcmp(bytes, text, n);
+    free(bytes);
+    return same;
+}
+
+/* The log's directory with its partition.metadata; both are there before the log is first opened. They become
+ * durable with the log's first flush; what a power cut tears before is written anew. */
 static int make_directory(struct kraft *k, char **why) {
-    struct fs_stat st;
+    char id[UUID_TEXT], *path = xasprintf("%s/partition.metadata", k->dir);
+    char *text = xasprintf("version: 0\ntopic_id: %s", uuid_format(&metadata_topic_id, id));
     int err = fs_mkdir(k->o.fs, k->dir);
-    if (!err) err = fs_sync_dir(k->o.fs, k->o.dir);
     if (err == OE_EXISTS) err = 0;
-    char *path = xasprintf("%s/partition.metadata", k->dir), id[UUID_TEXT];
-    if (!err && fs_stat(k->o.fs, path, &st) == OE_NOTFOUND) {
-        char *text = xasprintf("version: 0\ntopic_id: %s", uuid_format(&metadata_topic_id, id));
-        err = fs_write_atomic(k->o.fs, path, text, strlen(text));
-        free(text);
-    }
+    if (!err && !file_is(k->o.fs, path, text)) err = fs_replace(k->o.fs, path, text, strlen(text));
     if (err) kraft_why(why, err, "%s cannot be made: %s", k->dir, oerr_text(err));
+    free(text);
     free(path);
     return err;
 }
@@ -365,6 +384,7 @@ int kraft_open(const struct kraft_options *o, int64_t now_ms, struct kraft **out
     if (!err && k->image->metadata_version == 0) err = kraft_load_bootstrap(k, why);
     if (!err) err = check_voters(k, why);
     if (!err) err = become_leader(k, now_ms, why);
+    if (!err && !o->settle_later) err = kraft_settle(k, now_ms, why);
     if (err) {
         free_node(k);
         return err;
@@ -375,8 +395,8 @@ int kraft_open(const struct kraft_options *o, int64_t now_ms, struct kraft **out
 
 void kraft_close(struct kraft *k, int64_t now_ms) {
     if (!k) return;
-    if (kraft_snapshot_due(k, now_ms) && !k->in_transaction) kraft_snapshot(k, now_ms);
-    if (k->own_logdir && !k->failed) {
+    if (k->settled && kraft_snapshot_due(k, now_ms) && !k->in_transaction) kraft_snapshot(k, now_ms);
+    if (k->own_logdir && k->settled && !k->failed) {
         logdir_close(k->logdir, now_ms);
         k->own_logdir = false;
         k->log = NULL;

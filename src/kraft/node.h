@@ -40,6 +40,7 @@ struct kraft_options {
     int64_t segment_ms;           /* metadata.log.segment.ms, default 7 days */
     int64_t retention_bytes;      /* metadata.max.retention.bytes, default 100 MiB; -1: no limit */
     int64_t retention_ms;         /* metadata.max.retention.ms, default 7 days; -1: no limit */
+    bool settle_later;            /* kraft_settle will be called */
     /* Called on the owner's thread after each commit that changed the image, before kraft_append returns;
      * delta and its images are borrowed (image_ref what stays). Not called for what kraft_open loads. May be
      * NULL. */
@@ -55,7 +56,12 @@ void kraft_options_init(struct kraft_options *o);
  * line for the operator, to be free()d: OE_CORRUPT, OE_UNSUPPORTED (this node is not the only voter; a record
  * or feature level that is not known), OE_IO … */
 int kraft_open(const struct kraft_options *o, int64_t now_ms, struct kraft **out, char **why);
-/* Ends cleanly: flushes, writes a snapshot if one is due, closes the log (checkpoints as Kafka's). */
+/* With settle_later, once: makes durable what kraft_open and kraft_append wrote, in one go; kraft_append
+ * waits for the disk from then on. Before it all that they did may be undone by a crash: nobody may have been
+ * promised anything that stands on it. 0, or an error with *why as above; the node is failed then. */
+int kraft_settle(struct kraft *k, int64_t now_ms, char **why);
+/* Ends cleanly: flushes, writes a snapshot if one is due, closes the log (checkpoints as Kafka's). One that
+ * was not settled is left as a crash would. */
 void kraft_close(struct kraft *k, int64_t now_ms);
 
 /* The newest committed image, borrowed until the next append (image_ref to keep). */

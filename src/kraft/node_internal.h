@@ -31,7 +31,8 @@ struct kraft {
     int32_t snapshots_n;
     int32_t last_epoch; /* of what was loaded */
     int64_t bytes_since_snapshot, last_snapshot_ms;
-    int failed; /* the error after which nothing may be written any more, or 0 */
+    bool settled; /* appends wait for the disk */
+    int failed;   /* the error after which nothing may be written any more, or 0 */
 };
 
 /* Sets *why (if not NULL) to a formatted line; returns err. */

@@ -85,15 +85,15 @@ static int write_image(struct kraft *k, struct snapshot_id id, int64_t now_ms) {
     struct snapshot_content c = {&records, k->image->timestamp_ms, k->kraft_version,
                                  k->kraft_version >= 1 ? &k->voters : NULL};
     snapshot_name(id, name);
-    int err =
-        record_list_ok(&records) ? snapshot_write(k->o.fs, k->dir, name, id.epoch, &c, now_ms) : OE_LIMIT;
+    int err = record_list_ok(&records) ? snapshot_write(k->o.fs, k->dir, name, id.epoch, &c, now_ms, true)
+                                       : OE_LIMIT;
     record_list_free(&records);
     return err;
 }
 
 int kraft_snapshot(struct kraft *k, int64_t now_ms) {
     struct snapshot_id id = {k->raft.high_watermark, k->raft.election.epoch};
-    ASSERT(!k->failed && k->image->in_transaction < 0 && k->image->offset + 1 == id.offset);
+    ASSERT(!k->failed && k->settled && k->image->in_transaction < 0 && k->image->offset + 1 == id.offset);
     k->bytes_since_snapshot = 0; /* after a failure it waits as long again */
     k->last_snapshot_ms = now_ms;
     int err = write_image(k, id, now_ms);

@@ -119,26 +119,26 @@ static int build(int32_t epoch, const struct snapshot_content *c, int64_t now_ms
     return err;
 }
 
-static int write_part(struct fs *fs, const char *path, const struct strbuf *b) {
+static int write_part(struct fs *fs, const char *path, const struct strbuf *b, bool durable) {
     struct file *f;
     int err = fs_open(fs, path, FS_WRITE | FS_CREATE | FS_TRUNC, &f);
     if (err) return err;
     err = file_pwrite(f, b->s, b->len, 0);
-    if (!err) err = file_datasync(f);
+    if (!err && durable) err = file_datasync(f);
     file_unref(f);
     return err;
 }
 
 int snapshot_write(struct fs *fs, const char *dir, const char *name, int32_t epoch,
-                   const struct snapshot_content *c, int64_t now_ms) {
+                   const struct snapshot_content *c, int64_t now_ms, bool durable) {
     ASSERT(ends_with(name, suffix));
     struct strbuf b;
     strbuf_init(&b, FILE_LIMIT);
     char *path = xasprintf("%s/%s", dir, name), *temporary = xasprintf("%s.part", path);
     int err = build(epoch, c, now_ms, &b);
-    if (!err) err = write_part(fs, temporary, &b);
+    if (!err) err = write_part(fs, temporary, &b, durable);
     if (!err) err = fs_rename(fs, temporary, path);
-    if (!err) err = fs_sync_dir(fs, dir);
+    if (!err && durable) err = fs_sync_dir(fs, dir);
     strbuf_free(&b);
     free(path);
     free(temporary);

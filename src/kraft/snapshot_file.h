@@ -28,9 +28,9 @@ struct snapshot_content {
     int16_t kraft_version;
     const struct voters *voters; /* with kraft_version 1; may be NULL */
 };
-/* Writes <dir>/<name> durably. */
+/* Writes <dir>/<name>; not durable: the caller syncs file and directory before anything relies on it. */
 int snapshot_write(struct fs *fs, const char *dir, const char *name, int32_t epoch,
-                   const struct snapshot_content *c, int64_t now_ms);
+                   const struct snapshot_content *c, int64_t now_ms, bool durable);
 
 struct snapshot_read {
     int64_t last_timestamp;

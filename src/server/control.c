@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "io/clock.h"
+#include "kraft/format.h"
 #include "metadata/version.h"
 #include "server/config_hooks.h"
 #include "server/node.h"
@@ -92,13 +93,26 @@ void control_submit(struct request *r, control_command *command, void (*finish)(
     loop_post(k->control->loop, &k->mail);
 }
 
+/* What the start wrote becomes durable; then, on a first start, the directories are formatted for good. */
+static void settle(struct control *c) {
+    char *why = NULL;
+    struct node *n = c->node;
+    int err = kraft_settle(c->kraft, clock_wall_ms(), &why);
+    if (!err && n->format) err = format_seal(n->format, &why);
+    if (!err) return;
+    LOG_AT(LOG_FATAL, "control", "%s", why ? why : oerr_text(err));
+    exit(1);
+}
+
 static void *run(void *arg) {
     struct control *c = arg;
+    if (c->node->format) settle(c);
     loop_run(c->loop);
     return NULL;
 }
 
 void control_start(struct control *c) {
+    if (!c->node->format) settle(c);
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, CONTROL_STACK);
@@ -128,6 +142,7 @@ static struct controller_config controller_settings(struct node *n) {
 int control_open(struct control *c, struct kraft_options *options, char **why) {
     options->published = published;
     options->ctx = c;
+    options->settle_later = true;
     int err = kraft_open(options, clock_wall_ms(), &c->kraft, why);
     if (err) return err;
     c->tick.on_due = on_tick;

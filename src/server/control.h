@@ -28,7 +28,11 @@ typedef void control_command(struct control *c, struct request *r, struct record
 struct control *control_create(struct node *node);
 /* The steps of a start, on the caller's thread: opens the metadata log and loads the image, the node becomes
  * the leader of its quorum; registers as a broker (fenced); is unfenced when it serves; then the thread
- * begins. 0, or an error with *why (to be freed). */
+ * begins. 0, or an error with *why (to be freed).
+ *
+ * All of it becomes durable at once. On a first start the thread does that before its first command, while
+ * connections are answered already: whatever can be promised on a node without topics takes a command. Else
+ * control_start does it, because clients of the topics that are there may be promised something at once. */
 int control_open(struct control *c, struct kraft_options *options, char **why);
 int control_register(struct control *c, char **why);
 void control_unfence(struct control *c);

@@ -1,15 +1,16 @@
 /* The start of a node, in order; each step undoes nothing that was on disk when it fails:
  *   1. listeners are bound, so that a port that is taken ends the start before anything is touched; who
  * connects waits until 6
- *   2. log directories: formatted (made so when no configuration file was given), locked, opened; recovery is
- * lazy
+ *   2. log directories: formatted (when no configuration file was given they are staged, kraft/format.h),
+ * locked, opened; recovery is lazy
  *   3. metadata log: replayed into the image; this node leads its quorum of one
  *   4. replicas of all partitions in the image, in memory only; logs that the metadata does not know are put
  * aside
  *   5. the broker registers with the ports of its listeners
- *   6. coordinators, network loops, control thread, housekeeping; unfenced; connections are accepted
- * The stop goes backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs
- * end with a letter to those who asked, and only then the memory of all of them.
+ *   6. coordinators, network loops, control thread, housekeeping; unfenced; what 3 to 6 wrote made durable,
+ * on a first start while it answers already (server/control.h); connections are accepted The stop goes
+ * backwards: first who asks (loops, coordinators, control thread), then the workers, whose jobs end with a
+ * letter to those who asked, and only then the memory of all of them.
  *
  * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image,
  * so that a partition that a client can see can be written. */
@@ -192,30 +193,51 @@ static void dir_offline(void *owner, struct logdir *d, int err) {
               logdir_path(d), oerr_text(err));
 }
 
+static void see_partition(void *to, const char *name, bool is_dir) {
+    const char *dash = strrchr(name, '-');
+    if (is_dir && dash && dash[1] && !dash[1 + strspn(dash + 1, "0123456789")] &&
+        strcmp(name, "__cluster_metadata-0") != 0)
+        *(bool *)to = true;
+}
+
+/* Is this a first start? The metadata directory is not formatted, and nowhere is there a partition. Sets the
+ * cluster's id, which a first start that was cut short may have given to other directories already. */
+static bool is_first_start(const struct config_node *c,
+                           char id[sizeof((struct meta_properties *)0)->cluster_id]) {
+    struct meta_properties m;
+    bool partitions = false;
+    if (meta_properties_read(fs_real(), c->metadata_log_dir, &m) != OE_NOTFOUND) return false;
+    for (int32_t i = 0; i < c->log_dirs.n; i++) {
+        fs_list(fs_real(), c->log_dirs.items[i], see_partition, &partitions);
+        if (!meta_properties_read(fs_real(), c->log_dirs.items[i], &m))
+            memcpy(id, m.cluster_id, sizeof m.cluster_id);
+    }
+    return !partitions;
+}
+
 /* No file was given: the directories are made and formatted as `ottla storage format --standalone` does. */
 static int format_first(struct node *n, const struct config_node *c, struct strbuf *error) {
-    struct meta_properties m;
-    for (int32_t i = 0; i < c->log_dirs.n; i++)
-        if (meta_properties_read(fs_real(), c->log_dirs.items[i], &m) == 0) return 0;
     struct random random;
-    char id[UUID_TEXT], *why = NULL;
+    char id[sizeof((struct meta_properties *)0)->cluster_id], *why = NULL;
     random_seed(&random, n->seed);
     struct uuid cluster = uuid_random(&random);
-    int err = format_run(&(struct format_options){.fs = fs_real(),
-                                                  .cluster_id = uuid_format(&cluster, id),
-                                                  .node_id = c->id,
-                                                  .dirs = c->log_dirs.items,
-                                                  .dirs_n = c->log_dirs.n,
-                                                  .metadata_dir = c->metadata_log_dir,
-                                                  .ignore_formatted = true,
-                                                  .dynamic_quorum = true,
-                                                  .standalone = true,
-                                                  .host = "127.0.0.1",
-                                                  .port = 9093,
-                                                  .controller_listener = "CONTROLLER",
-                                                  .now_ms = clock_wall_ms(),
-                                                  .random = &random},
-                         &why);
+    uuid_format(&cluster, id);
+    if (!is_first_start(c, id)) return 0;
+    int err = format_stage(&(struct format_options){.fs = fs_real(),
+                                                    .cluster_id = id,
+                                                    .node_id = c->id,
+                                                    .dirs = c->log_dirs.items,
+                                                    .dirs_n = c->log_dirs.n,
+                                                    .metadata_dir = c->metadata_log_dir,
+                                                    .ignore_formatted = true,
+                                                    .dynamic_quorum = true,
+                                                    .standalone = true,
+                                                    .host = "127.0.0.1",
+                                                    .port = 9093,
+                                                    .controller_listener = "CONTROLLER",
+                                                    .now_ms = clock_wall_ms(),
+                                                    .random = &random},
+                           &n->format, &why);
     if (err) strbuf_addf(error, "%s", why ? why : oerr_text(err));
     free(why);
     return err;
@@ -223,7 +245,9 @@ static int format_first(struct node *n, const struct config_node *c, struct strb
 
 static int check_identity(struct node *n, const struct config_node *c, const char *dir,
                           struct meta_properties *m, struct strbuf *error) {
-    int err = meta_properties_read(fs_real(), dir, m);
+    const struct meta_properties *staged = n->format ? format_identity(n->format, dir) : NULL;
+    int err = staged ? 0 : meta_properties_read(fs_real(), dir, m);
+    if (staged) *m = *staged;
     if (err) {
         strbuf_addf(error,
                     err == OE_NOTFOUND ? "%s is not formatted: run `ottla storage format`"
@@ -457,6 +481,7 @@ static void free_parts(struct node *n, bool stopped) {
     free(n->endpoints);
     free(n->logdirs);
     free(n->directory_ids);
+    format_free(n->format);
     free(n->default_settings);
     image_unref(n->image);
     config_cell_free(&n->current);

@@ -14,6 +14,7 @@ struct acceptors;
 struct control;
 struct coordinators;
 struct fetch_sessions;
+struct format;
 struct housekeeping;
 struct image_delta;
 struct log_config;
@@ -53,6 +54,7 @@ struct node {
     struct workers *workers;
     struct replicas *replicas;
     struct control *control;
+    struct format *format; /* this is the node's first start; NULL: not */
     struct coordinators *coordinators;
     struct acceptors *acceptors;
     struct fetch_sessions *fetch_sessions;

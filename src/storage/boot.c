@@ -68,7 +68,7 @@ int boot_write(struct fs *fs, const char *dir, const struct boot_checkpoint *c, 
     if (unverified->len) strbuf_add(&b, unverified->s, unverified->len);
     ASSERT(strbuf_ok(&b));
     char *path = xasprintf("%s/" FILE_NAME, dir);
-    int err = fs_write_atomic(fs, path, b.s, b.len);
+    int err = fs_replace(fs, path, b.s, b.len);
     free(path);
     strbuf_free(&b);
     return err;

@@ -5,8 +5,9 @@
  * checkpoint is one of those named: a copy of the directory, another machine, another broker in between all
  * make it not hold, and the logs are recovered from their recovery points.
  *
- * Written durably before the first change of a run, and before each new recovery point checkpoint gets its
- * name. */
+ * Written before the first change of a run, and before each new recovery point checkpoint gets its name, and
+ * never synced: only a power cut can lose or tear it, and after one it names another boot than the machine's,
+ * whatever is left of it. */
 #ifndef OTTLA_STORAGE_BOOT_H
 #define OTTLA_STORAGE_BOOT_H
 

@@ -122,19 +122,6 @@ int epochs_read(struct epochs *e, struct fs *fs, const char *dir) {
     return err;
 }
 
-static int write_plainly(struct fs *fs, const char *path, const struct strbuf *b) {
-    struct file *f;
-    char *tmp = xasprintf("%s.tmp", path);
-    int err = fs_open(fs, tmp, FS_WRITE | FS_CREATE | FS_TRUNC, &f);
-    if (!err) {
-        err = file_pwrite(f, b->s, b->len, 0);
-        file_unref(f);
-    }
-    if (!err) err = fs_rename(fs, tmp, path);
-    free(tmp);
-    return err;
-}
-
 int epochs_write(struct epochs *e, struct fs *fs, const char *dir, bool durable) {
     struct strbuf b;
     if (!e->dirty && !(durable && e->unsynced)) return 0;
@@ -145,7 +132,7 @@ int epochs_write(struct epochs *e, struct fs *fs, const char *dir, bool durable)
         strbuf_addf(&b, "%d %lld\n", e->at[i].epoch, (long long)e->at[i].offset);
     ASSERT(strbuf_ok(&b));
     char *path = xasprintf("%s/" FILE_NAME, dir);
-    int err = durable ? fs_write_atomic(fs, path, b.s, b.len) : write_plainly(fs, path, &b);
+    int err = durable ? fs_write_atomic(fs, path, b.s, b.len) : fs_replace(fs, path, b.s, b.len);
     free(path);
     strbuf_free(&b);
     if (err) return err;

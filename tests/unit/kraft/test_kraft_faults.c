@@ -12,6 +12,7 @@
 #include "kraft/format.h"
 #include "kraft/node.h"
 #include "metadata/version.h"
+#include "storage/logdir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,12 +174,160 @@ static void a_cut_format_is_done_again(void **state) {
     }
 }
 
+/* ---- a server's first start: staged, used, settled, sealed; then it promises ---- */
+
+enum { BEFORE_SETTLING = 2 };
+
+static int stage(struct sim_disk *disk, uint64_t life, struct format **f) {
+    static const char *const dirs[] = {"/b", "/a/data"};
+    struct random random;
+    random_seed(&random, life);
+    struct format_options o = {.fs = sim_disk_fs(disk),
+                               .cluster_id = "cluster",
+                               .node_id = 1,
+                               .dirs = dirs,
+                               .dirs_n = 2,
+                               .metadata_dir = "/a/data",
+                               .ignore_formatted = true,
+                               .dynamic_quorum = true,
+                               .standalone = true,
+                               .host = "localhost",
+                               .port = 9093,
+                               .controller_listener = "CONTROLLER",
+                               .now_ms = NOW,
+                               .random = &random};
+    return format_stage(&o, f, NULL);
+}
+
+static bool is_formatted(struct sim_disk *disk, struct uuid *directory) {
+    struct meta_properties m;
+    int err = meta_properties_read(sim_disk_fs(disk), "/a/data", &m);
+    assert_true(err == 0 || err == OE_NOTFOUND); /* whole or not at all */
+    if (!err) *directory = m.directory_id;
+    return !err;
+}
+
+static int begin(struct world *w, struct kraft *k) {
+    int err = kraft_append(k, kraft_bootstrap(k), NOW, NULL);
+    for (int n = 0; n < BEFORE_SETTLING && !err; n++) err = append(k, n);
+    return err;
+}
+
+static int serve(struct world *w, struct kraft *k) {
+    int err = 0;
+    for (int n = BEFORE_SETTLING; n < APPENDS && !err; n++)
+        if (!(err = append(k, n))) w->acked = n + 1;
+    return err;
+}
+
+static int start_first(struct world *w, uint64_t life) {
+    struct format *f = NULL;
+    struct kraft *k = NULL;
+    int err = stage(w->disk, life, &f);
+    if (err) return err;
+    w->o.directory_id = format_identity(f, "/a/data")->directory_id;
+    w->o.settle_later = true;
+    err = kraft_open(&w->o, NOW, &k, NULL);
+    if (!err) err = begin(w, k);
+    if (!err) err = kraft_settle(k, NOW, NULL);
+    if (!err) err = format_seal(f, NULL);
+    if (!err) err = serve(w, k);
+    kraft_close(k, NOW);
+    format_free(f);
+    return err;
+}
+
+static void check_started(struct world *w) {
+    struct kraft *k = NULL;
+    char *why = NULL;
+    w->o.settle_later = false;
+    int err = kraft_open(&w->o, NOW + 100, &k, &why);
+    if (err) print_error("%s\n", why ? why : "");
+    assert_int_equal(err, 0);
+    const struct image *i = kraft_image(k);
+    assert_int_equal(i->metadata_version, MV_LATEST);
+    for (int n = 0; n < APPENDS; n++) {
+        int found = topics_of(i, n);
+        assert_true(found == TOPICS || found == 0);
+        if (n < w->acked || n < BEFORE_SETTLING) assert_int_equal(found, TOPICS);
+    }
+    kraft_close(k, NOW + 200);
+}
+
+static void first_options(struct world *w, uint64_t seed) {
+    *w = (struct world){.disk = sim_disk_create(seed)};
+    kraft_options_init(&w->o);
+    w->o.fs = sim_disk_fs(w->disk);
+    w->o.dir = "/a/data";
+    w->o.cluster_id = "cluster";
+    w->o.node_id = 1;
+    w->o.listener = "CONTROLLER";
+    w->o.host = "localhost";
+    w->o.port = 9093;
+}
+
+/* A crash anywhere leaves a directory that is not formatted, of which nothing was promised, or a whole node.
+ */
+static void a_cut_first_start_is_none_or_whole(void **state) {
+    static const enum sim_fault faults[] = {SIM_EIO, SIM_NOSPC, SIM_SHORT_WRITE, SIM_KILL, SIM_POWER_CUT};
+    int again = 0, whole = 0;
+    for (size_t f = 0; f < sizeof faults / sizeof faults[0]; f++) {
+        bool happened = true;
+        for (int64_t n = 1; happened; n++) {
+            struct world w;
+            first_options(&w, (uint64_t)n);
+            sim_disk_fault_at(w.disk, n, faults[f]);
+            int err = start_first(&w, 2 * (uint64_t)n);
+            happened = sim_disk_faulted(w.disk);
+            assert_true(happened || err == 0);
+            sim_disk_fault_at(w.disk, 0, SIM_NONE);
+            if (faults[f] == SIM_KILL || faults[f] == SIM_POWER_CUT) sim_disk_restart(w.disk);
+            if (!is_formatted(w.disk, &w.o.directory_id)) {
+                assert_int_equal(w.acked, 0);
+                assert_int_equal(start_first(&w, 2 * (uint64_t)n + 1), 0);
+                assert_true(is_formatted(w.disk, &w.o.directory_id));
+                again++;
+            } else {
+                whole++;
+            }
+            check_started(&w);
+            sim_disk_destroy(w.disk);
+        }
+    }
+    assert_true(again > 50 && whole > 50);
+}
+
+/* Before the first answer a first start waits for the disk nowhere. */
+static void nothing_waits_before_settling(void **state) {
+    struct world w;
+    struct format *f;
+    struct kraft *k;
+    first_options(&w, 1);
+    assert_int_equal(stage(w.disk, 1, &f), 0);
+    w.o.directory_id = format_identity(f, "/a/data")->directory_id;
+    w.o.settle_later = true;
+    assert_int_equal(kraft_open(&w.o, NOW, &k, NULL), 0);
+    assert_int_equal(begin(&w, k), 0);
+    assert_int_equal(sim_disk_syncs(w.disk), 0);
+    assert_int_equal(kraft_settle(k, NOW, NULL), 0);
+    assert_int_equal(format_seal(f, NULL), 0);
+    assert_true(sim_disk_syncs(w.disk) > 0);
+    kraft_close(k, NOW);
+    format_free(f);
+    sim_disk_destroy(w.disk);
+}
+
 int main(void) {
     log_set_level(LOG_FATAL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(io_errors),    cmocka_unit_test(a_full_disk),
-        cmocka_unit_test(short_writes), cmocka_unit_test(kills),
-        cmocka_unit_test(power_cuts),   cmocka_unit_test(a_cut_format_is_done_again),
+        cmocka_unit_test(io_errors),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(short_writes),
+        cmocka_unit_test(kills),
+        cmocka_unit_test(power_cuts),
+        cmocka_unit_test(a_cut_format_is_done_again),
+        cmocka_unit_test(a_cut_first_start_is_none_or_whole),
+        cmocka_unit_test(nothing_waits_before_settling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
