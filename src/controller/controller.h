@@ -50,6 +50,8 @@ struct controller_registration_request;
 struct controller_registration_response;
 struct allocate_producer_ids_request;
 struct allocate_producer_ids_response;
+struct assign_replicas_to_dirs_request;
+struct assign_replicas_to_dirs_response;
 struct update_features_request;
 struct update_features_response;
 
@@ -167,6 +169,18 @@ int16_t controller_begin_shutdown(struct controller *c, int32_t broker, int64_t 
                                   struct record_list *records);
 int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t epoch,
                                 struct record_list *records);
+
+/* In which of its directories a broker has put the logs of partitions (KIP-858). A partition that is assigned
+ * to a directory that the broker has not registered loses it as leader. */
+void controller_assign_replicas_to_dirs(struct controller *c, const struct controller_context *x,
+                                        const struct assign_replicas_to_dirs_request *request,
+                                        struct assign_replicas_to_dirs_response *response,
+                                        struct record_list *records);
+/* The broker has recovered the logs of what it leads after an unclean election: RECOVERING becomes RECOVERED
+ * (KIP-704). The reference says so with the leader's next AlterPartition, which a partition with one replica
+ * never sends. Errors as above. */
+int16_t controller_recovered(struct controller *c, int32_t broker, int64_t epoch,
+                             struct record_list *records);
 
 /* The first command of a new leader. Empty image: the bootstrap records (kraft_bootstrap()) within a metadata
  * transaction, and the cluster-wide min.insync.replicas when eligible leader replicas are on. in_transaction

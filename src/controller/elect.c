@@ -50,17 +50,21 @@ static struct ids ids_room(struct arena *a, int32_t n) {
     return l;
 }
 
+bool broker_has_dir(const struct broker *b, const struct uuid *dir) {
+    if (uuid_equal(dir, &directory_lost)) return false;
+    if (b->dirs_n == 0 || uuid_equal(dir, &directory_unassigned) || uuid_equal(dir, &directory_migrating))
+        return true;
+    for (int32_t k = 0; k < b->dirs_n; k++)
+        if (uuid_equal(dir, &b->dirs[k])) return true;
+    return false;
+}
+
 static bool directory_online(const struct election *e, int32_t id) {
     const struct broker *b = image_broker(e->image, id);
     for (int32_t i = 0; b && i < e->p->replicas_n; i++) {
         const struct uuid *dir = &e->p->directories[i];
         if (e->p->replicas[i] != id) continue;
-        if (uuid_equal(dir, &directory_lost)) return false;
-        if (b->dirs_n == 0 || uuid_equal(dir, &directory_unassigned) || uuid_equal(dir, &directory_migrating))
-            return true;
-        for (int32_t k = 0; k < b->dirs_n; k++)
-            if (uuid_equal(dir, &b->dirs[k])) return true;
-        return false;
+        return broker_has_dir(b, dir);
     }
     return false;
 }
@@ -195,15 +199,27 @@ static bool concerns(const struct election *e, const struct partition *p) {
     return in(p->isr, p->isr_n, id) || (e->unclean != NO_LEADER && in(p->elr, p->elr_n, id));
 }
 
+static struct election begin(const struct controller *c, int32_t remove, int32_t add, int32_t unclean,
+                             struct record_list *records) {
+    ASSERT((remove != NO_LEADER) + (add != NO_LEADER) + (unclean != NO_LEADER) == 1);
+    return (struct election){.image = c->image,
+                             .remove = remove,
+                             .add = add,
+                             .unclean = unclean,
+                             .elr_on = image_feature(c->image, ELR_VERSION) > 0,
+                             .arena = &records->arena};
+}
+
+static void look_at_topic(const struct controller *c, struct election *e) {
+    const char *any = topic_config(c, e->topic, "unclean.leader.election.enable");
+    int32_t min = config_int(topic_config(c, e->topic, "min.insync.replicas"), c->config.default_min_isr);
+    e->unclean_allowed = any ? strcmp(any, "true") == 0 : c->config.unclean_election;
+    e->min_isr = min < e->p->replicas_n ? min : e->p->replicas_n;
+}
+
 void elections_add(struct controller *c, int32_t remove, int32_t add, int32_t unclean,
                    struct record_list *records) {
-    ASSERT((remove != NO_LEADER) + (add != NO_LEADER) + (unclean != NO_LEADER) == 1);
-    struct election e = {.image = c->image,
-                         .remove = remove,
-                         .add = add,
-                         .unclean = unclean,
-                         .elr_on = image_feature(c->image, ELR_VERSION) > 0,
-                         .arena = &records->arena};
+    struct election e = begin(c, remove, add, unclean, records);
     struct pmap_iter it;
     pmap_iterate(&c->image->topics_by_id, &it);
     for (const struct topic *t; (t = pmap_next(&it));) {
@@ -213,15 +229,41 @@ void elections_add(struct controller *c, int32_t remove, int32_t add, int32_t un
             e.p = t->partitions[i];
             e.index = i;
             if (!e.p || !concerns(&e, e.p)) continue;
-            if (!looked) {
-                const char *any = topic_config(c, t, "unclean.leader.election.enable");
-                int32_t min =
-                    config_int(topic_config(c, t, "min.insync.replicas"), c->config.default_min_isr);
-                e.unclean_allowed = any ? strcmp(any, "true") == 0 : c->config.unclean_election;
-                e.min_isr = min < e.p->replicas_n ? min : e.p->replicas_n;
-                looked = true;
-            }
+            if (!looked) look_at_topic(c, &e);
+            looked = true;
             change_partition(&e, records);
         }
     }
+}
+
+void election_add(struct controller *c, const struct topic *t, int32_t index, int32_t remove,
+                  struct record_list *records) {
+    struct election e = begin(c, remove, NO_LEADER, NO_LEADER, records);
+    e.topic = t;
+    e.p = t->partitions[index];
+    e.index = index;
+    if (!concerns(&e, e.p)) return;
+    look_at_topic(c, &e);
+    change_partition(&e, records);
+}
+
+int16_t controller_recovered(struct controller *c, int32_t broker, int64_t epoch,
+                             struct record_list *records) {
+    int16_t code = broker_check_epoch(c->image, broker, epoch);
+    struct pmap_iter it;
+    if (code) return code;
+    records->atomic = false;
+    pmap_iterate(&c->image->topics_by_id, &it);
+    for (const struct topic *t; (t = pmap_next(&it));)
+        for (int32_t i = 0; i < t->partitions_n; i++) {
+            const struct partition *p = t->partitions[i];
+            if (!p || p->leader != broker || p->leader_recovery_state != RECOVERING) continue;
+            struct partition_change_record rec;
+            partition_change_record_init(&rec);
+            rec.topic_id = t->id;
+            rec.partition_id = i;
+            rec.leader_recovery_state = RECOVERED;
+            record_add_partition_change(records, mv_partition_version(c->image->metadata_version), &rec);
+        }
+    return 0;
 }

@@ -69,5 +69,10 @@ const char *topic_config(const struct controller *c, const struct topic *t, cons
  * (it came back after a crash). */
 void elections_add(struct controller *c, int32_t remove, int32_t add, int32_t unclean,
                    struct record_list *records);
+/* The same for one partition, when a broker cannot lead it any more. */
+void election_add(struct controller *c, const struct topic *t, int32_t index, int32_t remove,
+                  struct record_list *records);
+/* Is it a directory that the broker has, or one that is not known yet (BrokerRegistration.hasOnlineDir)? */
+bool broker_has_dir(const struct broker *b, const struct uuid *dir);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/broker_registration.h"
+#include "api/controller_registration.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -18,7 +19,7 @@
 #include "server/node.h"
 #include "storage/logdir.h"
 
-enum { CONTROL_STACK = 2 << 20 };
+enum { CONTROL_STACK = 2 << 20, FEATURES_MAX = 16 };
 
 /* What travels to the control thread with a request. */
 struct command {
@@ -139,6 +140,42 @@ static struct controller_config controller_settings(struct node *n) {
     };
 }
 
+/* This node as a controller (ControllerRegistrationManager): an incarnation a process. */
+static int register_controller(struct control *c, const struct kraft_options *o) {
+    struct node *n = c->node;
+    const struct listener *own = listeners_find(config_listeners(n->config), o->listener);
+    struct controller_registration_request_listener listener = {
+        .name = kstr_of(o->listener),
+        .host = kstr_of(o->host),
+        .port = o->port,
+        .security_protocol = own ? (int16_t)own->protocol : PROTOCOL_PLAINTEXT};
+    struct controller_registration_request_feature supported[FEATURES_MAX];
+    struct controller_registration_request in;
+    struct controller_registration_response out;
+    struct record_list records;
+    struct random random;
+    random_seed(&random, n->seed + 2);
+    controller_registration_request_init(&in);
+    in.controller_id = n->id;
+    in.incarnation_id = uuid_random(&random);
+    in.listeners = &listener;
+    in.listeners_n = 1;
+    in.features = supported;
+    supported[in.features_n++] =
+        (struct controller_registration_request_feature){KSTR(METADATA_VERSION), MV_FIRST, MV_LATEST};
+    ASSERT(features_n < FEATURES_MAX);
+    for (int i = 0; i < features_n; i++)
+        if (features[i].latest > 0)
+            supported[in.features_n++] = (struct controller_registration_request_feature){
+                kstr_of(features[i].name), 0, features[i].latest};
+    record_list_init(&records);
+    controller_register_controller(c->controller, NULL, &in, &out,
+                                   &records); /* refused before 3.7: no record */
+    int err = control_commit(c, &records);
+    record_list_free(&records);
+    return err;
+}
+
 int control_open(struct control *c, struct kraft_options *options, char **why) {
     options->published = published;
     options->ctx = c;
@@ -154,7 +191,7 @@ int control_open(struct control *c, struct kraft_options *options, char **why) {
     controller_activate(c->controller, kraft_in_transaction(c->kraft), kraft_bootstrap(c->kraft), &records);
     err = control_commit(c, &records);
     record_list_free(&records);
-    return err;
+    return err ? err : register_controller(c, options);
 }
 
 /* The epoch of the clean stop before, if all directories agree on it; -1: after a crash the controller must
@@ -231,6 +268,8 @@ static void broker_state(struct control *c,
 }
 
 void control_unfence(struct control *c) { broker_state(c, controller_unfence_broker); }
+
+void control_recovered(struct control *c) { broker_state(c, controller_recovered); }
 
 void control_stop(struct control *c) {
     loop_stop(c->loop);

@@ -36,6 +36,8 @@ struct control *control_create(struct node *node);
 int control_open(struct control *c, struct kraft_options *options, char **why);
 int control_register(struct control *c, char **why);
 void control_unfence(struct control *c);
+/* Control thread: no log is left that a crash had left to be recovered. */
+void control_recovered(struct control *c);
 void control_start(struct control *c);
 /* Ends the thread, waits for it; then the broker leaves: controlled shutdown, fenced. */
 void control_stop(struct control *c);

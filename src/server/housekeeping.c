@@ -32,7 +32,7 @@ struct housekeeping {
     bool running, again, stopping;
     int64_t next_retention, next_checkpoint, next_tick; /* wall clock; the job's while it runs */
     int64_t retention_every, checkpoint_every;
-    bool recovering;
+    bool recovering, told; /* told: that nothing is left to be recovered */
 };
 
 /* ---- the work, on a worker
@@ -102,6 +102,8 @@ static void on_done(struct mail *m) {
     struct housekeeping *h =
         (struct housekeeping *)((char *)m - offsetof(struct housekeeping, job) - offsetof(struct job, mail));
     h->running = false;
+    if (!h->recovering && !h->told && !h->stopping) control_recovered(h->node->control);
+    h->told |= !h->recovering;
     if (h->again) {
         h->again = false;
         run(h);

@@ -39,6 +39,7 @@
 #include "replica/replica.h"
 #include "replica/replicas.h"
 #include "server/acceptor.h"
+#include "server/assignments.h"
 #include "server/control.h"
 #include "server/coordinators.h"
 #include "server/dynamic_config.h"
@@ -87,6 +88,7 @@ static void publish_to_replicas(struct node *n, const struct image_delta *delta,
 void node_publish(struct node *n, const struct image_delta *delta) {
     bool new_defaults = dynamic_config_apply(n, delta);
     if (n->replicas) publish_to_replicas(n, delta, new_defaults);
+    if (n->assignments) assignments_apply(n->assignments, delta);
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
@@ -454,6 +456,8 @@ static int open_all(struct node *n, struct strbuf *error) {
                                .quiesce = quiesce};
     n->replicas = replicas_create(n->id, &ops, n->workers);
     replicas_load(n->replicas, n->image);
+    n->assignments = assignments_create(n);
+    assignments_load(n->assignments, n->image);
     char *why = NULL;
     err = control_register(n->control, &why);
     if (err) strbuf_addf(error, "%s", why ? why : oerr_text(err));
@@ -479,6 +483,7 @@ static void free_parts(struct node *n, bool stopped) {
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);
     for (int i = 0; i < n->endpoints_n; i++) free((char *)(uintptr_t)n->endpoints[i].host);
     free(n->endpoints);
+    assignments_destroy(n->assignments);
     free(n->logdirs);
     free(n->directory_ids);
     format_free(n->format);

@@ -11,6 +11,7 @@
 #include "metadata/image.h"
 
 struct acceptors;
+struct assignments;
 struct control;
 struct coordinators;
 struct fetch_sessions;
@@ -53,6 +54,7 @@ struct node {
     int nets_n;
     struct workers *workers;
     struct replicas *replicas;
+    struct assignments *assignments;
     struct control *control;
     struct format *format; /* this is the node's first start; NULL: not */
     struct coordinators *coordinators;

@@ -6,6 +6,7 @@
 
 #include "api/allocate_producer_ids.h"
 #include "api/alter_configs.h"
+#include "api/assign_replicas_to_dirs.h"
 #include "api/broker_registration.h"
 #include "api/create_partitions.h"
 #include "api/create_topics.h"
@@ -516,6 +517,45 @@ static void the_only_broker_crashes_and_starts(void **state) {
     assert_int_equal(p->leader, 1);
     assert_int_equal(p->isr[0], 1);
     assert_int_equal(p->leader_recovery_state, 1);
+    int32_t leader_epoch = p->leader_epoch;
+    assert_int_equal(controller_recovered(w->c, 1, next - 1, &w->records), KERR_STALE_BROKER_EPOCH);
+    assert_int_equal(controller_recovered(w->c, 1, next, &w->records), 0);
+    assert_int_equal(commit(w), 1);
+    p = topic(w, "t")->partitions[0];
+    assert_int_equal(p->leader_recovery_state, 0);
+    assert_int_equal(p->leader_epoch, leader_epoch);
+    assert_int_equal(controller_recovered(w->c, 1, next, &w->records), 0);
+    assert_int_equal(w->records.n, 0); /* it is already */
+}
+
+static void replicas_get_directories(void **state) {
+    struct world *w = *state;
+    create_ok(w, "t", 2);
+    const struct topic *t = topic(w, "t");
+    struct uuid own = dir_id(1), other = dir_id(7), unknown = {{9}};
+    assert_true(uuid_equal(&t->partitions[0]->directories[0], &own));
+    struct assign_replicas_to_dirs_request_partition_data parts[] = {{0}, {5}}, one[] = {{1}}, none[] = {{0}};
+    struct assign_replicas_to_dirs_request_topic_data first[] = {{t->id, parts, 2}, {unknown, none, 1}},
+                                                      second[] = {{t->id, one, 1}};
+    struct assign_replicas_to_dirs_request_directory_data dirs[] = {{other, first, 2}, {own, second, 1}};
+    struct assign_replicas_to_dirs_request r = {1, image_broker(w->image, 1)->epoch - 1, dirs, 2};
+    struct assign_replicas_to_dirs_response a;
+    controller_assign_replicas_to_dirs(w->c, &w->x, &r, &a, &w->records);
+    assert_int_equal(a.error_code, KERR_STALE_BROKER_EPOCH);
+    r.broker_epoch++;
+    controller_assign_replicas_to_dirs(w->c, &w->x, &r, &a, &w->records);
+    assert_int_equal(a.error_code, 0);
+    assert_int_equal(a.directories_n, 2);
+    assert_int_equal(a.directories[0].topics[0].partitions[0].error_code, 0);
+    assert_int_equal(a.directories[0].topics[0].partitions[1].error_code, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(a.directories[0].topics[1].partitions[0].error_code, KERR_UNKNOWN_TOPIC_ID);
+    assert_int_equal(a.directories[1].topics[0].partitions[0].error_code, 0);
+    assert_int_equal(commit(w), 2); /* the directory; no leader, because the broker has not registered it */
+    t = topic(w, "t");
+    assert_true(uuid_equal(&t->partitions[0]->directories[0], &other));
+    assert_int_equal(t->partitions[0]->leader, NO_LEADER);
+    assert_true(uuid_equal(&t->partitions[1]->directories[0], &own));
+    assert_int_equal(t->partitions[1]->leader, 1);
 }
 
 static void producer_ids_come_in_thousands(void **state) {
@@ -578,6 +618,7 @@ int main(void) {
         STORY(the_old_way_replaces_all),
         STORY(the_only_broker_stops_and_starts),
         STORY(the_only_broker_crashes_and_starts),
+        STORY(replicas_get_directories),
         STORY(producer_ids_come_in_thousands),
         STORY(features_go_up_and_down),
     };
