@@ -124,6 +124,7 @@ static int format_with(struct cli *c, const struct config *config) {
                                .release_version = cli_get(c, "release-version"),
                                .features = features,
                                .scram = scram,
+                               .unstable_features = config_bool(config, CFG_UNSTABLE_FEATURE_VERSIONS_ENABLE),
                                .ignore_formatted = cli_has(c, "ignore-formatted"),
                                .dynamic_quorum = node->voters_n == 0,
                                .initial_controllers = cli_get(c, "initial-controllers"),

@@ -187,3 +187,12 @@ int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t ep
     add_change(broker, epoch, CHANGE_SET, 0, records);
     return 0;
 }
+
+int16_t controller_unregister_broker(struct controller *c, int32_t broker, struct record_list *records) {
+    const struct broker *b = image_broker(c->image, broker);
+    if (!b) return KERR_BROKER_ID_NOT_REGISTERED;
+    records->atomic = false;
+    elections_add(c, broker, NO_LEADER, NO_LEADER, records);
+    record_add_unregister_broker(records, 0, &(struct unregister_broker_record){b->id, b->epoch});
+    return 0;
+}

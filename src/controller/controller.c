@@ -17,6 +17,7 @@ struct controller *controller_new(const struct controller_config *config, struct
     struct controller *c = xcalloc(1, sizeof *c);
     c->config = *config;
     c->config.cluster_id = xstrdup(config->cluster_id);
+    if (c->config.latest_mv == 0) c->config.latest_mv = MV_LATEST;
     if (c->config.max_partitions_per_batch == 0)
         c->config.max_partitions_per_batch = MAX_PARTITIONS_PER_BATCH;
     c->image = image_ref(image);

@@ -54,6 +54,14 @@ struct assign_replicas_to_dirs_request;
 struct assign_replicas_to_dirs_response;
 struct update_features_request;
 struct update_features_response;
+struct elect_leaders_request;
+struct elect_leaders_response;
+struct alter_partition_reassignments_request;
+struct alter_partition_reassignments_response;
+struct list_partition_reassignments_request;
+struct list_partition_reassignments_response;
+struct alter_user_scram_credentials_request;
+struct alter_user_scram_credentials_response;
 
 /* One row of the configuration of a topic, as CreateTopics v5+ returns it. */
 struct topic_config_row {
@@ -90,6 +98,7 @@ struct controller_config {
     int16_t default_replication; /* default.replication.factor */
     int32_t default_min_isr;     /* min.insync.replicas */
     bool delete_topic_enable;    /* delete.topic.enable */
+    int16_t latest_mv;           /* that this node supports; 0: MV_LATEST */
     bool unclean_election;       /* unclean.leader.election.enable, static */
     int32_t
         max_partitions_per_batch; /* 0: the reference's 10,000 (QuorumController.MAX_RECORDS_PER_USER_OP) */
@@ -141,9 +150,26 @@ void controller_incremental_alter_configs(struct controller *c, const struct con
 void controller_alter_configs(struct controller *c, const struct controller_context *x,
                               const struct alter_configs_request *request,
                               struct alter_configs_response *response, struct record_list *records);
+/* kraft_version: that of the quorum; on return what it shall be. The owner raises it (it is no record of the
+ * metadata) before it appends the records. */
 void controller_update_features(struct controller *c, const struct controller_context *x, int16_t version,
-                                const struct update_features_request *request,
+                                const struct update_features_request *request, int16_t *kraft_version,
                                 struct update_features_response *response, struct record_list *records);
+void controller_elect_leaders(struct controller *c, const struct controller_context *x,
+                              const struct elect_leaders_request *request,
+                              struct elect_leaders_response *response, struct record_list *records);
+void controller_alter_partition_reassignments(struct controller *c, const struct controller_context *x,
+                                              const struct alter_partition_reassignments_request *request,
+                                              struct alter_partition_reassignments_response *response,
+                                              struct record_list *records);
+/* Any thread: the reassignments of an image. The answer borrows from image and request. */
+void reassignments_list(const struct image *image, struct arena *a,
+                        const struct list_partition_reassignments_request *request,
+                        struct list_partition_reassignments_response *response);
+void controller_alter_scram(struct controller *c, const struct controller_context *x,
+                            const struct alter_user_scram_credentials_request *request,
+                            struct alter_user_scram_credentials_response *response,
+                            struct record_list *records);
 /* A block of 1,000 producer ids (ProducerIdsRecord). */
 void controller_allocate_producer_ids(struct controller *c, const struct controller_context *x,
                                       const struct allocate_producer_ids_request *request,
@@ -169,6 +195,8 @@ int16_t controller_begin_shutdown(struct controller *c, int32_t broker, int64_t 
                                   struct record_list *records);
 int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t epoch,
                                 struct record_list *records);
+/* Forgets a broker that will not come back. 0 or KERR_BROKER_ID_NOT_REGISTERED. */
+int16_t controller_unregister_broker(struct controller *c, int32_t broker, struct record_list *records);
 
 /* In which of its directories a broker has put the logs of partitions (KIP-858). A partition that is assigned
  * to a directory that the broker has not registered loses it as leader. */

@@ -87,7 +87,7 @@ static int check_options(struct plan *p) {
 
 static int release(struct plan *p) {
     const struct format_options *o = p->o;
-    p->mv = MV_LATEST;
+    p->mv = o->unstable_features ? MV_TESTING : MV_LATEST;
     if (o->release_version && !(p->mv = metadata_version_parse(o->release_version)))
         return refuse(p, OE_INVALID,
                       xasprintf("Unknown metadata.version '%s'. Supported metadata.version are: %s",
@@ -103,8 +103,11 @@ static int release(struct plan *p) {
             return refuse(
                 p, OE_INVALID,
                 xasprintf("No MetadataVersion with feature level %d. Valid feature levels are from %d to %d.",
-                          p->mv, MV_FIRST, MV_LATEST));
+                          p->mv, MV_FIRST, MV_TESTING));
     }
+    if (p->mv > MV_LATEST && !o->unstable_features)
+        return refuse(p, OE_INVALID,
+                      xasprintf("metadata.version %s is not stable yet", metadata_version_name(p->mv)));
     return 0;
 }
 

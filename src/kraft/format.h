@@ -31,11 +31,12 @@ struct format_options {
     const char *const *dirs; /* log.dirs, and metadata.log.dir if it is another */
     int32_t dirs_n;
     const char *metadata_dir;    /* one of dirs; NULL: the node is no controller */
-    const char *release_version; /* "4.3-IV0", "4.2" …; NULL: the latest */
+    const char *release_version; /* "4.3-IV0", "4.2" …; NULL: the latest that is allowed */
     const struct format_feature *features;
     int32_t features_n;
     const char *const *scram; /* "SCRAM-SHA-256=[name=alice,password=…]" */
     int32_t scram_n;
+    bool unstable_features; /* unstable.feature.versions.enable: a metadata.version that may still change */
     bool ignore_formatted;
     bool dynamic_quorum; /* one of --standalone, --initial-controllers, --no-initial-controllers */
     const char *initial_controllers; /* "1@host:9093:directoryId,…" or NULL */

@@ -53,8 +53,7 @@ int64_t kraft_log_start_offset(const struct kraft *k) {
 
 /* ---- writing ---- */
 
-/* Appends whole batches that begin at the log end, and waits for the disk if the node is settled. */
-static int write_batches(struct kraft *k, struct strbuf *b, int32_t records, int64_t now_ms) {
+int kraft_write_batches(struct kraft *k, struct strbuf *b, int32_t records, int64_t now_ms) {
     struct arena a;
     struct log_append_result result;
     arena_init(&a, APPEND_LIMIT);
@@ -130,7 +129,7 @@ int kraft_append(struct kraft *k, const struct record_list *records, int64_t now
     int err = replay_list(k, records, first, d);
     if (err) LOG_ERROR("kraft", "records that cannot be replayed were refused: %s", oerr_text(err));
     if (!err) err = batches_build(records, k->raft.log_end, k->raft.election.epoch, now_ms, &b);
-    if (!err) err = write_batches(k, &b, records->n, now_ms);
+    if (!err) err = kraft_write_batches(k, &b, records->n, now_ms);
     if (!err) {
         publish(k, d, now_ms);
         if (last) *last = k->raft.log_end - 1;
@@ -253,15 +252,14 @@ static int begin_epoch(struct kraft *k, int64_t now_ms) {
     struct control_value v[3];
     for (int32_t i = 0; i < n; i++) v[i] = (struct control_value){types[i], w.buf + at[i], at[i + 1] - at[i]};
     if (!err) err = batches_control(v, n, k->raft.log_end, k->raft.election.epoch, now_ms, &b);
-    if (!err) err = write_batches(k, &b, n, now_ms);
+    if (!err) err = kraft_write_batches(k, &b, n, now_ms);
     if (!err) k->voters_in_log = true;
     writer_free(&w);
     strbuf_free(&b);
     return err;
 }
 
-/* Records of Raft itself are part of what the image is up to date with. Nobody else has the image yet. */
-static void image_reaches(struct kraft *k, int64_t now_ms) {
+void kraft_image_reaches(struct kraft *k, int64_t now_ms) {
     struct image_delta *d = delta_begin(k->image);
     bool in_transaction = k->in_transaction;
     void (*published)(void *, const struct image_delta *) = k->o.published;
@@ -285,7 +283,7 @@ static int become_leader(struct kraft *k, int64_t now_ms, char **why) {
     ASSERT(todo.begin_epoch);
     if ((err = begin_epoch(k, now_ms)))
         return kraft_why(why, err, "%s cannot be written: %s", k->dir, oerr_text(err));
-    image_reaches(k, now_ms);
+    kraft_image_reaches(k, now_ms);
     return 0;
 }
 
@@ -361,6 +359,7 @@ static void free_node(struct kraft *k) {
     if (k->codec) codec_destroy(k->codec);
     free(k->snapshots);
     free((char *)k->o.dir);
+    free((char *)k->o.cluster_id);
     free((char *)k->o.voters);
     free((char *)k->o.listener);
     free((char *)k->o.host);
@@ -375,7 +374,7 @@ int kraft_open(const struct kraft_options *o, int64_t now_ms, struct kraft **out
     k->o.voters = o->voters ? xstrdup(o->voters) : NULL;
     k->o.listener = o->listener ? xstrdup(o->listener) : NULL;
     k->o.host = o->host ? xstrdup(o->host) : NULL;
-    k->o.cluster_id = NULL; /* not needed beyond the open */
+    k->o.cluster_id = o->cluster_id ? xstrdup(o->cluster_id) : NULL;
     k->dir = xasprintf("%s/" METADATA_TOPIC "-0", o->dir);
     k->codec = codec_create();
     record_list_init(&k->bootstrap);

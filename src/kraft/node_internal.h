@@ -38,6 +38,12 @@ struct kraft {
 /* Sets *why (if not NULL) to a formatted line; returns err. */
 int kraft_why(char **why, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Appends whole batches of so many records that begin at the log end, and waits for the disk if the node is
+ * settled. */
+int kraft_write_batches(struct kraft *k, struct strbuf *b, int32_t records, int64_t now_ms);
+/* Records of Raft itself are part of what the image is up to date with. Nobody is told of the new image. */
+void kraft_image_reaches(struct kraft *k, int64_t now_ms);
+
 /* Loads snapshot and log into k->image; the log is open and long enough afterwards. */
 int kraft_load(struct kraft *k, int64_t now_ms, char **why);
 int kraft_load_bootstrap(struct kraft *k, char **why);

@@ -4,10 +4,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "metadata/scram.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,18 +115,13 @@ static int check(struct given *g, struct random *random, char **why) {
 
 static bool keys(struct given *g, uint8_t stored[HASH_MAX], uint8_t server[HASH_MAX]) {
     const struct mechanism *m = g->mechanism;
-    uint8_t client[HASH_MAX];
     if (g->password) {
         g->salted_len = m->hash_len;
         if (!PKCS5_PBKDF2_HMAC(g->password, (int)strlen(g->password), g->salt_bytes, g->salt_len, g->rounds,
                                m->hash(), m->hash_len, g->salted_bytes))
             return false;
     }
-    return HMAC(m->hash(), g->salted_bytes, g->salted_len, (const unsigned char *)"Client Key", 10, client,
-                NULL) &&
-           HMAC(m->hash(), g->salted_bytes, g->salted_len, (const unsigned char *)"Server Key", 10, server,
-                NULL) &&
-           EVP_Digest(client, (size_t)m->hash_len, stored, NULL, m->hash(), NULL);
+    return scram_keys(m->type, g->salted_bytes, g->salted_len, stored, server) > 0;
 }
 
 int scram_argument_add(const char *argument, struct random *random, struct record_list *to, char **why) {

@@ -67,7 +67,7 @@ void configs_write(const struct image *i, struct record_list *to) {
 
 int features_replay(struct replay *r, const struct feature_level_record *f) {
     if (kstr_is(f->name, METADATA_VERSION)) {
-        if (f->feature_level < MV_FIRST || f->feature_level > MV_LATEST) return OE_UNSUPPORTED;
+        if (f->feature_level < MV_FIRST || f->feature_level > MV_TESTING) return OE_UNSUPPORTED;
         r->image->metadata_version = f->feature_level;
         return 0;
     }

@@ -15,13 +15,13 @@ static const struct {
     {"3.6-IV0", false}, {"3.6-IV1", true},  {"3.6-IV2", true},  {"3.7-IV0", true},  {"3.7-IV1", false},
     {"3.7-IV2", true},  {"3.7-IV3", false}, {"3.7-IV4", false}, {"3.8-IV0", false}, {"3.9-IV0", false},
     {"4.0-IV0", false}, {"4.0-IV1", true},  {"4.0-IV2", false}, {"4.0-IV3", false}, {"4.1-IV0", false},
-    {"4.1-IV1", false}, {"4.2-IV0", false}, {"4.2-IV1", false}, {"4.3-IV0", true},
+    {"4.1-IV1", false}, {"4.2-IV0", false}, {"4.2-IV1", false}, {"4.3-IV0", true},  {"4.4-IV0", false},
 };
 enum { VERSIONS = sizeof versions / sizeof versions[0] };
-_Static_assert((int)VERSIONS == MV_LATEST - MV_FIRST + 1, "a name for each level");
+_Static_assert((int)VERSIONS == MV_TESTING - MV_FIRST + 1, "a name for each level");
 
 const char *metadata_version_name(int16_t level) {
-    return level >= MV_FIRST && level <= MV_LATEST ? versions[level - MV_FIRST].name : NULL;
+    return level >= MV_FIRST && level <= MV_TESTING ? versions[level - MV_FIRST].name : NULL;
 }
 
 int16_t metadata_version_parse(const char *text) {

@@ -32,6 +32,7 @@ enum metadata_version {
     MV_4_3_IV0 = 30, /* cordoned directories */
     MV_FIRST = MV_3_3_IV3,
     MV_LATEST = MV_4_3_IV0,
+    MV_TESTING = MV_LATEST + 1, /* 4.4-IV0: known, allowed with unstable.feature.versions.enable only */
 };
 
 /* "4.3-IV0"; NULL for a level that is not known. */

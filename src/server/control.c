@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "io/clock.h"
 #include "kraft/format.h"
+#include "kraft/reconfigure.h"
 #include "metadata/version.h"
 #include "server/config_hooks.h"
 #include "server/node.h"
@@ -57,17 +58,27 @@ static void published(void *arg, const struct image_delta *delta) {
     node_publish(c->node, delta);
 }
 
+static _Noreturn void log_failed(int err) {
+    LOG_AT(LOG_FATAL, "control", "the metadata log has failed (%s): this node cannot go on", oerr_text(err));
+    exit(1);
+}
+
 int control_commit(struct control *c, const struct record_list *records) {
     if (!records->n) return 0;
     int err = kraft_append(c->kraft, records, clock_wall_ms(), NULL);
-    if (err && err != OE_LIMIT) {
-        LOG_AT(LOG_FATAL, "control", "the metadata log has failed (%s): this node cannot go on",
-               oerr_text(err));
-        exit(1);
-    }
+    if (err && err != OE_LIMIT) log_failed(err);
     if (!err) controller_set_image(c->controller, kraft_image(c->kraft));
     arm_tick(c);
     return err;
+}
+
+void control_raise_kraft_version(struct control *c, int16_t version) {
+    int err = kraft_raise_version(c->kraft, version, clock_wall_ms());
+    if (err) log_failed(err);
+    controller_set_image(c->controller, kraft_image(c->kraft));
+    node_set_image(c->node, kraft_image(c->kraft));
+    c->node->kraft_version = version;
+    arm_tick(c);
 }
 
 static void too_large(struct request *r) {
@@ -134,6 +145,7 @@ static struct controller_config controller_settings(struct node *n) {
         .default_replication = (int16_t)config_int(n->config, CFG_DEFAULT_REPLICATION_FACTOR),
         .default_min_isr = (int32_t)config_int(n->config, CFG_MIN_INSYNC_REPLICAS),
         .delete_topic_enable = config_bool(n->config, CFG_DELETE_TOPIC_ENABLE),
+        .latest_mv = node_latest_mv(n),
         .unclean_election = config_bool(n->config, CFG_UNCLEAN_LEADER_ELECTION_ENABLE),
         .seed = n->seed,
         .hooks = config_hooks(n),
@@ -162,7 +174,7 @@ static int register_controller(struct control *c, const struct kraft_options *o)
     in.listeners_n = 1;
     in.features = supported;
     supported[in.features_n++] =
-        (struct controller_registration_request_feature){KSTR(METADATA_VERSION), MV_FIRST, MV_LATEST};
+        (struct controller_registration_request_feature){KSTR(METADATA_VERSION), MV_FIRST, node_latest_mv(n)};
     ASSERT(features_n < FEATURES_MAX);
     for (int i = 0; i < features_n; i++)
         if (features[i].latest > 0)
@@ -181,6 +193,11 @@ int control_open(struct control *c, struct kraft_options *options, char **why) {
     options->ctx = c;
     options->settle_later = true;
     int err = kraft_open(options, clock_wall_ms(), &c->kraft, why);
+    if (!err && kraft_image(c->kraft)->metadata_version > node_latest_mv(c->node)) {
+        *why = xasprintf("metadata.version %s is not stable: it needs unstable.feature.versions.enable",
+                         metadata_version_name(kraft_image(c->kraft)->metadata_version));
+        err = OE_UNSUPPORTED;
+    }
     if (err) return err;
     c->tick.on_due = on_tick;
     struct controller_config settings = controller_settings(c->node);
@@ -226,7 +243,7 @@ static void fill_registration(struct control *c, struct arena *a, struct broker_
     in->features[in->features_n++] =
         (struct broker_registration_request_feature){.name = KSTR(METADATA_VERSION),
                                                      .min_supported_version = MV_FIRST,
-                                                     .max_supported_version = MV_LATEST};
+                                                     .max_supported_version = node_latest_mv(n)};
     for (int i = 0; i < features_n; i++)
         if (features[i].latest > 0)
             in->features[in->features_n++] = (struct broker_registration_request_feature){

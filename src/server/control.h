@@ -50,5 +50,8 @@ void control_submit(struct request *r, control_command *command, void (*finish)(
 /* Control thread: commits and publishes. 0 or OE_LIMIT (the list is too large); any other failure ends the
  * process, because a node whose metadata log has failed cannot go on. */
 int control_commit(struct control *c, const struct record_list *records);
+/* Control thread: the quorum's kraft.version, in the log and for everyone to see. A failure ends the process,
+ * as above. */
+void control_raise_kraft_version(struct control *c, int16_t version);
 
 #endif

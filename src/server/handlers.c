@@ -35,13 +35,13 @@ static struct handler table[HANDLER_KEYS] = {
 #undef API
 };
 
-void handlers_init(void) {
+void handlers_init(bool unstable) {
     for (int key = 0; key < HANDLER_KEYS; key++) {
         if (!table[key].handle) continue;
         const struct api *api = api_find((int16_t)key);
         ASSERT(api && api->listeners & API_BROKER);
         table[key].min_version = api->first;
-        table[key].max_version = api->stable;
+        table[key].max_version = unstable ? api->last : api->stable;
         table[key].flexible = api->flexible;
     }
 }

@@ -35,6 +35,7 @@
 #include "io/worker.h"
 #include "kraft/format.h"
 #include "kraft/node.h"
+#include "metadata/version.h"
 #include "metadata/delta.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
@@ -92,6 +93,10 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
+}
+
+int16_t node_latest_mv(const struct node *n) {
+    return config_bool(n->config, CFG_UNSTABLE_FEATURE_VERSIONS_ENABLE) ? MV_TESTING : MV_LATEST;
 }
 
 const struct node_endpoint *node_endpoint(const struct node *n, const char *listener) {
@@ -225,7 +230,9 @@ static int format_first(struct node *n, const struct config_node *c, struct strb
     struct uuid cluster = uuid_random(&random);
     uuid_format(&cluster, id);
     if (!is_first_start(c, id)) return 0;
+    bool unstable = config_bool(n->config, CFG_UNSTABLE_FEATURE_VERSIONS_ENABLE);
     int err = format_stage(&(struct format_options){.fs = fs_real(),
+                                                    .unstable_features = unstable,
                                                     .cluster_id = id,
                                                     .node_id = c->id,
                                                     .dirs = c->log_dirs.items,
@@ -498,7 +505,7 @@ static void free_parts(struct node *n, bool stopped) {
 struct node *node_start(struct config *config, struct strbuf *error) {
     struct node *n = xcalloc(1, sizeof *n);
     raise_descriptors();
-    handlers_init();
+    handlers_init(config_bool(config, CFG_UNSTABLE_API_VERSIONS_ENABLE));
     pthread_mutex_init(&n->image_lock, NULL);
     n->config = config;
     config_cell_init(&n->current, config_ref(config));

@@ -48,7 +48,7 @@ struct node {
     int logdirs_n;
     struct uuid *directory_ids; /* one a logdir */
     struct uuid metadata_directory_id;
-    int16_t kraft_version;
+    _Atomic int16_t kraft_version;       /* control thread: rises once at most */
     struct log_config *default_settings; /* of logs before their topic is known */
     struct net **nets;
     int nets_n;
@@ -85,6 +85,8 @@ struct image *node_image(struct node *n);
 void node_set_image(struct node *n, struct image *image);
 /* Control thread: a commit changed the metadata. Makes it visible to everyone before it returns. */
 void node_publish(struct node *n, const struct image_delta *delta);
+/* The latest metadata.version that may be finalized here (unstable.feature.versions.enable). */
+int16_t node_latest_mv(const struct node *n);
 /* The endpoint of a listener, for answers on connections that came by it; NULL: none is advertised. */
 const struct node_endpoint *node_endpoint(const struct node *n, const char *listener);
 

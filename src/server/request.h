@@ -58,8 +58,9 @@ struct handler {
 };
 
 enum { HANDLER_KEYS = 128 };
-/* Fills in the versions from the schema. Once, before the first connection. */
-void handlers_init(void);
+/* Fills in the versions from the schema; unstable: those too that may still change
+ * (unstable.api.versions.enable). Once, before the first connection. */
+void handlers_init(bool unstable);
 /* NULL: the API is not served. */
 const struct handler *handler_find(int16_t key);
 

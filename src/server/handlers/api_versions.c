@@ -63,7 +63,7 @@ static void list_features(struct request *r, struct api_versions_response *out) 
         add_finalized(out, (struct feature_level){KRAFT_VERSION, r->node->kraft_version});
     out->supported_features = request_array(r, (size_t)features_n + 1, sizeof *out->supported_features);
     if (!out->supported_features) return;
-    add_supported(out, METADATA_VERSION, MV_FIRST, MV_LATEST);
+    add_supported(out, METADATA_VERSION, MV_FIRST, node_latest_mv(r->node));
     for (int i = 0; r->version >= FIRST_VERSION_WITH_LEVEL_0 && i < features_n;
          i++) /* older clients cannot read a least level of 0 */
         if (features[i].latest > 0) add_supported(out, features[i].name, 0, features[i].latest);

@@ -181,7 +181,7 @@ static void what_contradicts_is_refused(void **state) {
     refuse(i, &l, OE_UNSUPPORTED);
     record_add_raw(&l, "\1\2\1\2t", 5); /* a version of the future */
     refuse(i, &l, OE_UNSUPPORTED);
-    record_add_feature_level(&l, 0, &(struct feature_level_record){KSTR(METADATA_VERSION), MV_LATEST + 1});
+    record_add_feature_level(&l, 0, &(struct feature_level_record){KSTR(METADATA_VERSION), MV_TESTING + 1});
     refuse(i, &l, OE_UNSUPPORTED);
     image_unref(i);
 }
@@ -350,10 +350,11 @@ static void versions_and_features(void **state) {
     assert_int_equal(metadata_version_parse("4.3"), 30);
     assert_int_equal(metadata_version_parse("4.0.1"), 25);
     assert_int_equal(metadata_version_parse("3.7"), 19);
-    assert_int_equal(metadata_version_parse("4.4"), 0);
+    assert_int_equal(metadata_version_parse("4.4"), MV_TESTING);
+    assert_int_equal(metadata_version_parse("4.5"), 0);
     assert_int_equal(metadata_version_parse("x"), 0);
     assert_string_equal(metadata_version_name(7), "3.3-IV3");
-    assert_null(metadata_version_name(31));
+    assert_null(metadata_version_name(32));
     assert_true(metadata_version_changed(29, 30));
     assert_false(metadata_version_changed(24, 29));
     assert_int_equal(feature_default(feature_find(TRANSACTION_VERSION), 30), 2);
