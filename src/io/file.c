@@ -172,9 +172,17 @@ static void real_boot_id(struct fs *fs, char id[FS_BOOT_ID]) {
     id[n > 0 ? strcspn(id, "\n") : 0] = 0;
 }
 
+static int real_set_mtime(struct fs *fs, const char *path, int64_t ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    if (t.tv_nsec < 0) t.tv_nsec += 1000000000, t.tv_sec--;
+    return utimensat(AT_FDCWD, path, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, t}, 0)
+               ? fs_error("changing the time of", path)
+               : 0;
+}
+
 static const struct fs_ops real_fs_ops = {real_open,  real_rename,   real_unlink,   real_mkdir,
                                           real_rmdir, real_sync_dir, real_sync_all, real_list,
-                                          real_stat,  real_lock,     real_boot_id};
+                                          real_stat,  real_lock,     real_boot_id,  real_set_mtime};
 
 struct fs *fs_real(void) {
     static struct fs real = {&real_fs_ops};

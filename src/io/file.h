@@ -52,6 +52,7 @@ struct fs_ops {
     int (*stat)(struct fs *fs, const char *path, struct fs_stat *st);
     int (*lock)(struct fs *fs, const char *path, struct file **lock);
     void (*boot_id)(struct fs *fs, char id[FS_BOOT_ID]);
+    int (*set_mtime)(struct fs *fs, const char *path, int64_t mtime_ms);
 };
 
 struct fs {
@@ -98,6 +99,11 @@ static inline int fs_lock(struct fs *fs, const char *path, struct file **lock) {
 /* A text that changes when the machine starts anew; "" when unknown. What write() completed before is lost
  * only then. */
 static inline void fs_boot_id(struct fs *fs, char id[FS_BOOT_ID]) { fs->ops->boot_id(fs, id); }
+
+/* Says when the file was last changed: one that replaces others keeps their time. */
+static inline int fs_set_mtime(struct fs *fs, const char *path, int64_t mtime_ms) {
+    return fs->ops->set_mtime(fs, path, mtime_ms);
+}
 
 /* The whole file; the caller frees *bytes (NUL-ended beyond *n). OE_LIMIT when it is larger than limit. */
 int fs_read_all(struct fs *fs, const char *path, size_t limit, uint8_t **bytes, size_t *n);

@@ -409,9 +409,19 @@ static void sim_boot_id(struct fs *fs, char id[FS_BOOT_ID]) {
     id[sizeof text] = (char)('0' + boot % 10);
 }
 
+static int sim_set_mtime(struct fs *fs, const char *path, int64_t mtime_ms) {
+    struct sim_disk *d = (struct sim_disk *)fs;
+    struct node *n = d->dead ? NULL : lookup(d, path);
+    if (!n) return d->dead ? OE_IO : OE_NOTFOUND;
+    int err = step(d, 0, NULL);
+    if (err && err != OE_NOSPC) return err;
+    n->mtime_ms = mtime_ms;
+    return 0;
+}
+
 static const struct fs_ops sim_fs_ops = {sim_open,  sim_rename,   sim_unlink,   sim_mkdir,
                                          sim_rmdir, sim_sync_dir, sim_sync_all, sim_list,
-                                         sim_stat,  sim_lock,     sim_boot_id};
+                                         sim_stat,  sim_lock,     sim_boot_id,  sim_set_mtime};
 
 /* ---- the disk ---- */
 

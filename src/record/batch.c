@@ -3,6 +3,7 @@
 #include <isa-l/crc.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/crc32c.h"
@@ -81,8 +82,9 @@ int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t times
                           size_t key_len, const void *value, size_t value_len, int32_t header_count,
                           const void *header_bytes, size_t header_len) {
     ASSERT(offset > b->last_offset && offset - b->options.base_offset <= INT32_MAX && b->count < INT32_MAX);
-    if (!b->count) b->base_timestamp = timestamp;
-    int64_t ts_delta = timestamp - b->base_timestamp, offset_delta = offset - b->options.base_offset;
+    if (!b->count) b->base_timestamp = b->options.delete_horizon ? b->options.horizon_ms : timestamp;
+    int64_t ts_delta = (int64_t)((uint64_t)timestamp - (uint64_t)b->base_timestamp),
+            offset_delta = offset - b->options.base_offset;
     size_t body = 1 + (size_t)varlong_size(ts_delta) + (size_t)varlong_size(offset_delta) +
                   bytes_size(key, key_len) + bytes_size(value, value_len) +
                   (size_t)varlong_size(header_count) + header_len;
@@ -168,7 +170,8 @@ int batch_builder_finish(struct batch_builder *b, struct codec *codec, uint8_t *
     h[16] = 2;
     put_i16(h + 21,
             (int16_t)((int)o->compression | (o->log_append_time ? BATCH_LOG_APPEND_TIME : 0) |
-                      (o->transactional ? BATCH_TRANSACTIONAL : 0) | (o->control ? BATCH_CONTROL : 0)));
+                      (o->transactional ? BATCH_TRANSACTIONAL : 0) | (o->control ? BATCH_CONTROL : 0) |
+                      (o->delete_horizon ? BATCH_DELETE_HORIZON : 0)));
     put_i32(h + 23, (int32_t)(b->last_offset - o->base_offset));
     put_i64(h + 27, b->base_timestamp);
     put_i64(h + 35, o->log_append_time ? o->append_time : b->max_timestamp);
@@ -180,6 +183,16 @@ int batch_builder_finish(struct batch_builder *b, struct codec *codec, uint8_t *
     *bytes = h;
     *n = b->buf.len;
     return 0;
+}
+
+void batch_write_empty(uint8_t *to, const uint8_t *batch) {
+    ASSERT(batch_magic(batch) == 2);
+    memcpy(to, batch, BATCH_HEADER);
+    put_i32(to + 8, BATCH_HEADER - BATCH_OVERHEAD);
+    put_i16(to + 21, (int16_t)(batch_attrs(batch) & ~(BATCH_COMPRESSION_MASK | BATCH_DELETE_HORIZON)));
+    put_i64(to + 27, NO_TIMESTAMP);
+    put_i32(to + 57, 0);
+    put_u32(to + BATCH_AT_CRC, crc32c(0, to + BATCH_AT_ATTRIBUTES, BATCH_HEADER - BATCH_AT_ATTRIBUTES));
 }
 
 void batch_builder_free(struct batch_builder *b) { strbuf_free(&b->buf); }

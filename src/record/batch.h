@@ -65,6 +65,7 @@ static inline enum compression batch_compression(const uint8_t *b) {
     return (enum compression)(batch_attrs(b) & BATCH_COMPRESSION_MASK);
 }
 static inline bool batch_is_control(const uint8_t *b) { return batch_attrs(b) & BATCH_CONTROL; }
+static inline bool batch_has_horizon(const uint8_t *b) { return batch_attrs(b) & BATCH_DELETE_HORIZON; }
 static inline bool batch_is_transactional(const uint8_t *b) { return batch_attrs(b) & BATCH_TRANSACTIONAL; }
 /* The sequence of its last record; NO_SEQUENCE without producer. Wraps at 2^31 as the reference's. */
 int32_t batch_last_sequence(const uint8_t *b);
@@ -95,6 +96,8 @@ struct batch_options {
     enum compression compression;
     int level; /* COMPRESS_LEVEL_DEFAULT or the codec's */
     bool log_append_time, transactional, control;
+    bool delete_horizon;    /* horizon_ms instead of the first timestamp is what the others count from */
+    int64_t horizon_ms;     /* (KIP-534) */
     int64_t append_time;    /* with log_append_time */
     int64_t producer_id;    /* NO_PRODUCER_ID for none, */
     int16_t producer_epoch; /* then NO_PRODUCER_EPOCH */
@@ -116,7 +119,8 @@ struct record_header {
 struct batch_builder {
     struct batch_options options;
     struct strbuf buf; /* header and records, not compressed yet */
-    int64_t base_timestamp, max_timestamp, last_offset;
+    int64_t base_timestamp, max_timestamp;
+    int64_t last_offset; /* may be set beyond the last record's before the end */
     int32_t count;
 };
 
@@ -137,5 +141,8 @@ int batch_builder_add_raw(struct batch_builder *b, int64_t offset, int64_t times
  * codec may be NULL. */
 int batch_builder_finish(struct batch_builder *b, struct codec *codec, uint8_t **bytes, size_t *n);
 void batch_builder_free(struct batch_builder *b);
+/* The header of a batch of magic 2 that has lost its records: offsets, epochs, producer and sequence stay.
+ * BATCH_HEADER bytes. */
+void batch_write_empty(uint8_t *to, const uint8_t *batch);
 
 #endif

@@ -56,6 +56,14 @@ int record_iter_next(struct record_iter *it, struct record *r) {
     return 1;
 }
 
+void record_iter_rewind(struct record_iter *it) {
+    ASSERT(it->magic >= 2);
+    bool plain = batch_compression(it->batch) == COMPRESSION_NONE;
+    it->at = plain ? it->batch + BATCH_HEADER : (const uint8_t *)it->plain.s;
+    it->end = plain ? it->batch + batch_size(it->batch) : it->at ? it->at + it->plain.len : NULL;
+    it->index = 0;
+}
+
 void record_iter_end(struct record_iter *it) { strbuf_free(&it->plain); }
 
 bool record_next_header(const uint8_t **at, const uint8_t *end, int32_t *left, struct record_header *h) {

@@ -33,6 +33,8 @@ struct record_iter {
 int record_iter_start(struct record_iter *it, struct codec *c, const uint8_t *batch, size_t n, size_t limit);
 /* 1 and the record, 0 at the end, OE_CORRUPT. */
 int record_iter_next(struct record_iter *it, struct record *r);
+/* To the first record of a batch of magic 2 again, without decompressing it again. */
+void record_iter_rewind(struct record_iter *it);
 void record_iter_end(struct record_iter *it);
 /* Walks headers: *at starts as r->headers, *left as r->header_count. True while there is one; they were
  * checked. */

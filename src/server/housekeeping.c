@@ -44,7 +44,8 @@ static void retention(struct node *n, int64_t now) {
     for (size_t i = 0; i < count; i++) {
         struct replica *p = all[i];
         log_lock(p->log);
-        if (!p->deleted && !log_is_offline(p->log) && log_config(p->log)->cleanup_delete)
+        if (!p->deleted && !log_is_offline(p->log) &&
+            (log_config(p->log)->cleanup_delete || log_is_open(p->log)))
             log_retention(p->log, now);
         if (log_is_open(p->log)) log_expire_producers(p->log, now);
         log_unlock(p->log);

@@ -41,6 +41,7 @@
 #include "replica/replicas.h"
 #include "server/acceptor.h"
 #include "server/assignments.h"
+#include "server/cleaners.h"
 #include "server/control.h"
 #include "server/coordinators.h"
 #include "server/dynamic_config.h"
@@ -516,6 +517,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
         return NULL;
     }
     n->housekeeping = housekeeping_start(n);
+    n->cleaners = cleaners_start(n);
     n->coordinators = coordinators_start(n, n->image);
     control_unfence(n->control);
     control_start(n->control);
@@ -531,6 +533,7 @@ void node_stop(struct node *n) {
     acceptors_close(n->acceptors);
     control_stop(n->control);
     housekeeping_stop(n->housekeeping);
+    cleaners_stop(n->cleaners);
     workers_destroy(n->workers);
     n->workers = NULL;
     coordinators_destroy(n->coordinators);

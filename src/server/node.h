@@ -12,6 +12,7 @@
 
 struct acceptors;
 struct assignments;
+struct cleaners;
 struct control;
 struct coordinators;
 struct fetch_sessions;
@@ -61,6 +62,7 @@ struct node {
     struct acceptors *acceptors;
     struct fetch_sessions *fetch_sessions;
     struct housekeeping *housekeeping;
+    struct cleaners *cleaners; /* NULL: log.cleaner.enable=false */
     struct producer_ids *producer_ids;
     int64_t broker_epoch;
     pthread_mutex_t image_lock;

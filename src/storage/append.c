@@ -193,7 +193,7 @@ static void note_all(struct log *l, struct segment *s, const uint8_t *b, size_t 
     for (size_t at = 0; at < n;) {
         int64_t size = batch_size(b + at);
         ASSERT(size > 0 && (uint64_t)size <= n - at);
-        segment_note(l, s, b + at, s->size, (uint32_t)size);
+        segment_note((uint32_t)l->config->index_interval_bytes, s, b + at, s->size, (uint32_t)size);
         note_recent(l->open, b + at, s->size, (uint32_t)size);
         s->size += (uint32_t)size;
         at += (size_t)size;

@@ -23,13 +23,13 @@ static int rename_deleted(struct log *l, int64_t base, const char *suffix) {
     return err == OE_NOTFOUND ? 0 : err;
 }
 
-static int set_aside(struct log *l, struct segment *s, int64_t now_ms) {
+int log_set_aside(struct log *l, struct segment *s, int64_t now_ms, bool snapshot) {
     static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     char stem[LOG_PATH];
     int err = 0;
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && !err; i++)
         err = rename_deleted(l, s->base, suffixes[i]);
-    if (!err && producers_has_snapshot(&l->open->producers, s->base)) {
+    if (!err && snapshot && producers_has_snapshot(&l->open->producers, s->base)) {
         err = rename_deleted(l, s->base, ".snapshot");
         if (!err) producers_forget_snapshot(&l->open->producers, s->base);
     }
@@ -49,13 +49,14 @@ int log_remove_segments(struct log *l, int from, int count, int64_t now_ms) {
     o->bound_offset = -1;
     for (; done < count; done++) {
         struct segment *s = &o->segments[from + done];
-        if ((err = set_aside(l, s, now_ms))) break;
+        if ((err = log_set_aside(l, s, now_ms, true))) break;
         l->size -= s->size;
         segment_close(s);
     }
     memmove(o->segments + from, o->segments + from + done,
             (size_t)(o->count - from - done) * sizeof *o->segments);
     o->count -= done;
+    l->cuts++;
     if (done) o->dir_unsynced = true;
     return err;
 }
@@ -140,6 +141,7 @@ int log_retention(struct log *l, int64_t now_ms) {
     int err = log_open(l, now_ms), total = 0;
     if (err) return err;
     ASSERT(!l->open->queued);
+    if (l->cleaning) return 0; /* the next round */
     const struct log_config *c = l->config;
     err = retain(l, BELOW_START, now_ms);
     if (err > 0) total += err;
@@ -169,6 +171,8 @@ static void cut_path(const struct log *l, char path[LOG_PATH + 32]) {
  */
 static int announce_cut(struct log *l, int64_t offset) {
     char path[LOG_PATH + 32], text[32];
+    if (l->clean_point > offset) logdir_set_clean_point(l, offset);
+    l->cuts++;
     if (!l->on_disk) return 0;
     if (l->cut_offset >= 0 && l->cut_offset < offset) offset = l->cut_offset;
     cut_path(l, path);

@@ -12,6 +12,7 @@
 #define RECOVERY_POINTS "recovery-point-offset-checkpoint"
 #define LOG_STARTS "log-start-offset-checkpoint"
 #define HIGH_WATERMARKS "replication-offset-checkpoint"
+#define CLEAN_POINTS "cleaner-offset-checkpoint"
 
 /* Calls each for the entries ("topic-0" and the offset); a missing or empty file has none. OE_CORRUPT: the
  * file is not what it should be; entries before the fault have been given. */

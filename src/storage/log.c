@@ -59,7 +59,8 @@ struct log *log_new(struct logdir *d, const char *name, const struct log_config 
     l->config = c;
     l->topic_len = topic_len;
     l->partition = partition;
-    l->latest_epoch = l->cut_offset = -1;
+    l->latest_epoch = -1;
+    l->cut_offset = l->clean_point = l->clean_seen_end = -1;
     l->future = name[topic_len] && strchr(name + topic_len, '.') != NULL;
     memcpy(l->name, name, n + 1);
     return l;
@@ -107,6 +108,7 @@ const struct log_config *log_config(const struct log *l) { return l->config; }
 void log_set_config(struct log *l, const struct log_config *c) {
     log_lock(l);
     l->config = c;
+    l->clean_again_ms = 0;
     log_unlock(l);
 }
 
@@ -169,7 +171,7 @@ int log_open(struct log *l, int64_t now_ms) {
 int log_close_idle(struct log *l, int64_t now_ms) {
     struct log_open *o = l->open;
     if (!o) return 0;
-    if (o->queued || o->flushing || o->flush_waiters) return OE_AGAIN;
+    if (o->queued || o->flushing || o->flush_waiters || l->cleaning) return OE_AGAIN;
     int err = 0;
     bool offline = logdir_is_offline(l->dir);
     if (o->count && !offline) {

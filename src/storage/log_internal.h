@@ -4,6 +4,7 @@
  *   lookup.c     times                           change.c     truncate, retain
  *   recover.c    from files to a log             segment.c    one segment
  *   index.c      producers.c      epochs.c       logdir.c     checkpoint.c     boot.c
+ *   clean.c      what is compacted: clean_range.c, clean_map.c, clean_batch.c, clean_segment.c, swap.c
  *
  * Invariants of an open log, asserted by log_check:
  *  1. segments are ascending by base, the last one is active; the next one's base ≥ the end of the one
@@ -87,14 +88,19 @@ struct log {
     struct log_open *open; /* NULL: closed */
     struct uuid topic_id;
     int64_t start, end, high_watermark, recovery_point, last_used, size;
-    int64_t cut_offset; /* of the .ottla-cut file; −1: there is none */
+    int64_t cut_offset;                     /* of the .ottla-cut file; −1: there is none */
+    int64_t clean_point;                    /* below it the log is compacted; −1: nothing is known */
+    int64_t clean_seen_end, clean_again_ms; /* cleaner.c: when it was looked at, when to look again */
     int32_t partition, latest_epoch;
+    uint32_t cuts; /* how often segments were taken away other than by cleaning */
     uint16_t topic_len;
     uint8_t trust;           /* enum log_trust, of what is on disk, until it has been opened */
     bool on_disk;            /* its directory exists */
     bool metadata;           /* partition.metadata is known to be there */
     bool future, known;      /* known: end and start are right though it is closed */
     bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
+    bool cleaning;           /* its segments stay until that is over, unless the log is cut or deleted */
+    bool uncleanable;        /* a cleaning failed, and would again */
     bool cut_known;          /* a recovery point since the cut is being written */
     _Atomic bool deleted;    /* renamed to -delete, or about to be, set with the lock; only pins keep it */
     _Atomic bool unverified; /* a crash left it, and it has not been opened since */
@@ -126,7 +132,8 @@ int segment_load_index(struct log *l, struct segment *s); /* OE_CORRUPT when the
 int segment_reset_index(struct log *l, struct segment *s);
 int segment_rebuild_index(struct log *l, struct segment *s);
 int segment_create(struct log *l, struct segment *s); /* a new file for it */
-void segment_note(const struct log *l, struct segment *s, const uint8_t *batch, uint32_t position,
+/* interval: index.interval.bytes */
+void segment_note(uint32_t interval, struct segment *s, const uint8_t *batch, uint32_t position,
                   uint32_t size);
 int segment_flush_index(struct log *l, struct segment *s);
 int segment_finish(struct log *l, struct segment *s); /* the last time entry, and indexes to their files */
@@ -145,6 +152,7 @@ int segment_truncate_aborts(struct log *l, struct segment *s, int64_t offset);
 struct abort_entry {
     int64_t producer_id, first_offset, last_offset, last_stable;
 };
+int aborts_append(struct file *f, const struct txn_end *t, int n);
 int segment_read_aborts(struct log *l, struct segment *s, struct abort_entry **e,
                         int *n); /* the caller frees */
 
@@ -153,8 +161,8 @@ struct scan {
     struct file *file;
     int64_t at, limit, buffer_at;
     uint8_t *buffer;
-    size_t cap, have;
-    bool whole; /* all bytes of each batch, else its header; of a control batch always all */
+    size_t chunk, cap, have; /* chunk: bytes that are read at once */
+    bool whole;              /* all bytes of each batch, else its header; of a control batch always all */
 };
 void scan_start(struct scan *c, struct file *file, int64_t at, int64_t limit, bool whole);
 /* 1 and a batch at position *at; 0 at the limit; OE_CORRUPT when what is there is no whole batch; OE_IO,
@@ -173,6 +181,8 @@ int recover_producers(struct log *l, int64_t to, int64_t now_ms, bool add_aborts
 /* change.c */
 void log_cut_done(struct log *l); /* a recovery point below the cut is on disk */
 int log_remove_segments(struct log *l, int from, int count, int64_t now_ms);
+/* Renames the segment's files to .deleted, to be deleted later; snapshot: the producers' at its base, too. */
+int log_set_aside(struct log *l, struct segment *s, int64_t now_ms, bool snapshot);
 
 /* logdir.c */
 struct fs *logdir_fs(const struct logdir *d);
@@ -181,5 +191,10 @@ int logdir_begin_changes(struct logdir *d);
 /* Deletes <stem>.<ext>.deleted for all extensions at due_ms. */
 void logdir_delete_later(struct logdir *d, const char *stem, int64_t due_ms);
 uint64_t logdir_random(struct logdir *d);
+/* With the log's lock: −1 forgets it. Goes to the file with logdir_write_clean_points or the next checkpoint.
+ */
+void logdir_set_clean_point(struct log *l, int64_t offset);
+/* Without any: cleaner-offset-checkpoint. 0 or an error, which takes the directory offline. */
+int logdir_write_clean_points(struct logdir *d);
 
 #endif

@@ -49,6 +49,8 @@ struct logdir {
     bool was_clean;
     int64_t clean_epoch, broker_epoch; /* of the marker: as found, as it will be written; -1: not known */
     _Atomic bool offline, changing;
+    _Atomic bool clean_points_changed; /* since they were written */
+    pthread_mutex_t clean_points;      /* one writer of the file at a time */
 };
 
 struct fs *logdir_fs(const struct logdir *d) {
@@ -250,6 +252,9 @@ int logdir_delete_log(struct logdir *d, struct log *l, int64_t now_ms) {
     char *path;
     int64_t due;
     if (__builtin_add_overflow(now_ms, l->config->file_delete_delay_ms, &due)) due = INT64_MAX;
+    log_lock(l);
+    bool has_clean_point = l->clean_point >= 0;
+    log_unlock(l);
     int err = rename_away(d, l, "-delete", &path);
     if (err) {
         free(path);
@@ -257,7 +262,10 @@ int logdir_delete_log(struct logdir *d, struct log *l, int64_t now_ms) {
         return err;
     }
     if (path) doom(d, path, due, true);
-    return 0;
+    /* A log that gets the name next is not clean up to where this one was. */
+    if (!has_clean_point) return 0;
+    atomic_store(&d->clean_points_changed, true);
+    return logdir_write_clean_points(d);
 }
 
 int logdir_stray_log(struct logdir *d, struct log *l) {
@@ -317,6 +325,10 @@ static void see_high_watermark(void *to, const char *name, int64_t offset) {
     struct log *l = find(to, name);
     if (l && offset >= 0) l->high_watermark = offset;
 }
+static void see_clean_point(void *to, const char *name, int64_t offset) {
+    struct log *l = find(to, name);
+    if (l && offset >= 0) l->clean_point = offset;
+}
 static void see_unverified(void *to, const char *name) {
     struct log *l = find(to, name);
     if (l) l->trust = TRUST_FLUSHED;
@@ -363,6 +375,7 @@ static int load(struct logdir *d, int64_t now_ms) {
     if ((err = read_checkpoint(d, RECOVERY_POINTS, see_recovery_point))) return err;
     if ((err = read_checkpoint(d, LOG_STARTS, see_start))) return err;
     if ((err = read_checkpoint(d, HIGH_WATERMARKS, see_high_watermark))) return err;
+    if ((err = read_checkpoint(d, CLEAN_POINTS, see_clean_point))) return err;
     bool fresh =
         d->logs.count == 1 && logdir_find(d, "__cluster_metadata-0"); /* formatted, or nothing but that */
     if (d->logs.count && !(fresh && o.trust == TRUST_FLUSHED))
@@ -387,6 +400,7 @@ int logdir_open(const struct logdir_options *o, struct logdir **out) {
     if (strlen(o->path) >= LOG_DIR_PATH) return OE_INVALID;
     struct logdir *d = xcalloc(1, sizeof *d);
     pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->clean_points, NULL);
     d->fs = o->fs;
     d->path = xstrdup(o->path);
     d->config = o->config;
@@ -485,6 +499,43 @@ static int write_recovery_points(struct logdir *d, const struct lines *x) {
     return err ? err : checkpoint_commit(d->fs, d->path, RECOVERY_POINTS);
 }
 
+/* ---- clean points ---- */
+
+void logdir_set_clean_point(struct log *l, int64_t offset) {
+    if (l->clean_point == offset) return;
+    l->clean_point = offset;
+    l->clean_again_ms = 0;
+    atomic_store(&l->dir->clean_points_changed, true);
+}
+
+static int write_clean_points(struct logdir *d) {
+    struct strbuf lines;
+    int count = 0;
+    if (!atomic_exchange(&d->clean_points_changed, false)) return 0;
+    strbuf_init(&lines, SIZE_MAX / 2);
+    struct pinned p = pin_all(d);
+    for (size_t i = 0; i < p.count; i++) {
+        struct log *l = p.logs[i];
+        log_lock(l);
+        if (l->clean_point >= 0 && !l->future && !l->deleted) add_line(&lines, &count, l, l->clean_point);
+        log_unlock(l);
+    }
+    unpin_all(&p);
+    int err = logdir_begin_changes(d);
+    if (!err) err = checkpoint_write(d->fs, d->path, CLEAN_POINTS, count, &lines);
+    strbuf_free(&lines);
+    return err;
+}
+
+int logdir_write_clean_points(struct logdir *d) {
+    if (logdir_is_offline(d)) return OE_OFFLINE;
+    pthread_mutex_lock(&d->clean_points);
+    int err = write_clean_points(d);
+    pthread_mutex_unlock(&d->clean_points);
+    if (err) logdir_fail(d, err);
+    return err;
+}
+
 int logdir_checkpoint(struct logdir *d) {
     struct lines x = {.point_count = 0};
     if (logdir_is_offline(d)) return OE_OFFLINE;
@@ -499,6 +550,7 @@ int logdir_checkpoint(struct logdir *d) {
     int err = checkpoint_write(d->fs, d->path, LOG_STARTS, x.start_count, &x.starts);
     if (!err) err = write_recovery_points(d, &x);
     if (!err) err = checkpoint_write(d->fs, d->path, HIGH_WATERMARKS, x.mark_count, &x.marks);
+    if (!err) err = logdir_write_clean_points(d); /* before a cut's mark goes */
     strbuf_free(&x.points);
     strbuf_free(&x.starts);
     strbuf_free(&x.marks);
@@ -565,6 +617,7 @@ static void free_all(struct logdir *d) {
     free(d->doomed);
     file_unref(d->lock_file);
     pthread_mutex_destroy(&d->lock);
+    pthread_mutex_destroy(&d->clean_points);
     free(d->path);
     free(d);
 }

@@ -17,8 +17,9 @@
  *      |                                     | aside; indexes, aborts, epochs, producers are made anew
  *   4  | 1 or 2, index missing, wrong, zeros | as row 3 for the active segment; others when first used
  *   5  | 1, and the tail is no whole batch   | as row 2
- *   6  | 3, a segment does not begin where   | not compacted: it and all later ones are set aside, because
- *      | the one before it ends              | something is missing; compacted: gaps are usual
+ *   6  | 3, a segment does not begin where   | it and all later ones are set aside, because something is
+ *      | the one before it ends              | missing; compacted, now or below the clean point: gaps are
+ *      |                                     | usual
  *   7  | no segment                          | an empty log at the log start
  *   8  | end below the log start             | all segments are set aside, an empty log at the log start
  *   9  | epochs unreadable                   | made anew from all headers
@@ -222,6 +223,7 @@ static int read_cut(struct log *l) {
     l->cut_offset = err ? 0 : strtoll((char *)bytes, NULL, 10);
     free(bytes);
     if (l->known) return 0;
+    if (l->clean_point > l->cut_offset) logdir_set_clean_point(l, l->cut_offset);
     l->trust = TRUST_FLUSHED;
     if (l->recovery_point > l->cut_offset) l->recovery_point = l->cut_offset;
     return 0;
@@ -262,7 +264,7 @@ static int take_batch(struct log *l, struct segment *s, const uint8_t *b, uint32
     struct log_open *o = l->open;
     int err = index_tail_full(&s->offsets) ? log_flush_index(l, s) : 0;
     if (err) return err;
-    segment_note(l, s, b, at, size);
+    segment_note((uint32_t)l->config->index_interval_bytes, s, b, at, size);
     if (batch_magic(b) < 2) return 0;
     if (batch_leader_epoch(b) > epochs_latest(&o->epochs))
         epochs_assign(&o->epochs, batch_leader_epoch(b), batch_base_offset(b));
@@ -367,6 +369,11 @@ static int drop_from(struct log *l, int first, int64_t now_ms, const char *why) 
     return log_remove_segments(l, first, o->count - first, now_ms);
 }
 
+/* What was cleaned is on disk for good, and has gaps, even if the log is not compacted any more. */
+static bool gap_is_usual(const struct log *l, const struct segment *s) {
+    return s->base > l->end && (l->config->cleanup_compact || s->base <= l->clean_point);
+}
+
 static int recover_unflushed(struct log *l, int64_t now_ms) {
     struct log_open *o = l->open;
     struct segment *s = log_floor(l, l->recovery_point - 1);
@@ -385,8 +392,7 @@ static int recover_unflushed(struct log *l, int64_t now_ms) {
         o->producers.end_offset = r.end;
         if (r.torn) return drop_from(l, i + 1, now_ms, "they come after a damaged batch");
         if (i + 1 < o->count) {
-            if (o->segments[i + 1].base > l->end && l->config->cleanup_compact)
-                l->end = o->segments[i + 1].base;
+            if (gap_is_usual(l, &o->segments[i + 1])) l->end = o->segments[i + 1].base;
             o->producers.end_offset = l->end;
             err = producers_snapshot(&o->producers, log_fs(l), dir, false, false);
         }

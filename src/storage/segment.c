@@ -21,7 +21,8 @@ enum { SCAN_CHUNK = 256 << 10, FIND_CHUNK = 4096, ABORT_ENTRY = 34, ABORTS_LIMIT
 
 void scan_start(struct scan *c, struct file *file, int64_t at, int64_t limit, bool whole) {
     ASSERT(at >= 0 && at <= limit);
-    *c = (struct scan){.file = file, .at = at, .limit = limit, .whole = whole, .buffer_at = at};
+    *c = (struct scan){
+        .file = file, .at = at, .limit = limit, .whole = whole, .buffer_at = at, .chunk = SCAN_CHUNK};
 }
 
 void scan_end(struct scan *c) {
@@ -33,7 +34,7 @@ void scan_end(struct scan *c) {
 static int scan_fill(struct scan *c, size_t n) {
     if (c->at + (int64_t)n > c->limit) n = (size_t)(c->limit - c->at);
     if (c->at >= c->buffer_at && c->at + (int64_t)n <= c->buffer_at + (int64_t)c->have) return 0;
-    size_t want = n > SCAN_CHUNK ? n : SCAN_CHUNK;
+    size_t want = n > c->chunk ? n : c->chunk;
     if (c->at + (int64_t)want > c->limit) want = (size_t)(c->limit - c->at);
     if (want > c->cap) {
         uint8_t *p = realloc(c->buffer, want);
@@ -172,15 +173,14 @@ int segment_index(struct log *l, struct segment *s) {
 }
 
 /* Adds what a batch that is now in the file means for the indexes. */
-void segment_note(const struct log *l, struct segment *s, const uint8_t *b, uint32_t position,
-                  uint32_t size) {
+void segment_note(uint32_t interval, struct segment *s, const uint8_t *b, uint32_t position, uint32_t size) {
     int64_t timestamp = batch_max_timestamp(b), last = batch_last_offset(b);
     ASSERT(s->max_timestamp != NOT_KNOWN && last >= s->base);
     if (timestamp > s->max_timestamp) {
         s->max_timestamp = timestamp;
         s->max_timestamp_offset = last;
     }
-    if (s->since_entry > (uint32_t)l->config->index_interval_bytes) {
+    if (s->since_entry > interval) {
         index_add(&s->offsets,
                   &(struct index_entry){.offset = (uint32_t)(last - s->base), .position = position});
         if (s->max_timestamp > s->last_time_entry) {
@@ -252,7 +252,7 @@ int segment_rebuild_index(struct log *l, struct segment *s) {
     scan_start(&c, s->file, 0, s->size, false);
     while ((err = scan_next(&c, &b, &size, &at)) > 0) {
         if (index_tail_full(&s->offsets) && (err = segment_flush_index(l, s))) break;
-        segment_note(l, s, b, at, size);
+        segment_note((uint32_t)l->config->index_interval_bytes, s, b, at, size);
     }
     scan_end(&c);
     return err ? err : segment_finish(l, s);
@@ -372,12 +372,7 @@ int segment_read_aborts(struct log *l, struct segment *s, struct abort_entry **e
     return 0;
 }
 
-int segment_add_aborts(struct log *l, struct segment *s, const struct txn_end *t, int n) {
-    char path[LOG_PATH];
-    struct file *f;
-    log_file_path(l, s->base, ".txnindex", path);
-    int err = fs_open(log_fs(l), path, FS_WRITE | FS_CREATE, &f);
-    if (err) return err;
+int aborts_append(struct file *f, const struct txn_end *t, int n) {
     int64_t size = file_size(f);
     size_t bytes = (size_t)n * ABORT_ENTRY;
     uint8_t *b = xmalloc(bytes + 1);
@@ -389,8 +384,18 @@ int segment_add_aborts(struct log *l, struct segment *s, const struct txn_end *t
         put_i64(p + 18, t[i].last_offset);
         put_i64(p + 26, t[i].last_stable);
     }
-    err = size < 0 ? (int)size : file_pwrite(f, b, bytes, size - size % ABORT_ENTRY);
+    int err = size < 0 ? (int)size : file_pwrite(f, b, bytes, size - size % ABORT_ENTRY);
     free(b);
+    return err;
+}
+
+int segment_add_aborts(struct log *l, struct segment *s, const struct txn_end *t, int n) {
+    char path[LOG_PATH];
+    struct file *f;
+    log_file_path(l, s->base, ".txnindex", path);
+    int err = fs_open(log_fs(l), path, FS_WRITE | FS_CREATE, &f);
+    if (err) return err;
+    err = aborts_append(f, t, n);
     file_unref(f);
     if (!s->has_aborts) l->open->dir_unsynced = true;
     s->has_aborts = true;
