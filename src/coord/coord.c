@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coord/partition.h"
+#include "metadata/image.h"
 #include "record/compress.h"
 
 struct shard_now coord_now(const struct coord *c) {
@@ -46,6 +47,7 @@ void coord_destroy(struct coord *c) {
     ASSERT(coord_stop(c));
     loop_timer_cancel(c->loop, &c->timer);
     heap_free(&c->due);
+    image_unref(c->image);
     free(c->partitions);
     codec_destroy(c->codec);
     free(c);
@@ -101,7 +103,7 @@ static void on_timer(struct timer *t) {
 
 /* --- news about partitions and topics --- */
 
-enum news_kind { NEWS_ELECTED, NEWS_RESIGNED, NEWS_COMMITTED, NEWS_TOPICS };
+enum news_kind { NEWS_ELECTED, NEWS_RESIGNED, NEWS_COMMITTED, NEWS_TOPICS, NEWS_METADATA };
 
 struct news {
     struct mail mail;
@@ -111,6 +113,8 @@ struct news {
     int64_t offset;
     struct kstr *names;
     struct uuid *ids;
+    struct image *image; /* NEWS_METADATA: a reference */
+    bool added;
     char text[];
 };
 
@@ -122,6 +126,16 @@ static void forget_topics(struct coord *c, const struct news *m) {
         c->kind->topics_deleted(p->shard, m->names, m->ids, m->n, coord_now(c), &r);
         coord_finish_step(p, NULL, &r);
         coord_partition_set_due(p);
+    }
+}
+
+static void take_image(struct coord *c, const struct news *m) {
+    image_unref(c->image);
+    c->image = m->image;
+    for (int32_t i = 0; c->kind->metadata && i < c->cap; i++) {
+        struct coord_partition *p = c->partitions[i];
+        if (!p || p->state != COORD_ACTIVE) continue;
+        c->kind->metadata(p->shard, c->image, m->names, m->n, m->added);
     }
 }
 
@@ -140,6 +154,7 @@ static void on_news(struct mail *mail) {
         if (p && p->state == COORD_ACTIVE) coord_on_committed(p, m->offset);
         break;
     case NEWS_TOPICS: forget_topics(c, m); break;
+    case NEWS_METADATA: take_image(c, m); break;
     }
     free(m);
 }
@@ -168,6 +183,23 @@ void coord_elected(struct coord *c, int32_t partition, int32_t leader_epoch) {
 void coord_resigned(struct coord *c, int32_t partition) { post(c, NEWS_RESIGNED, partition, -1, 0); }
 void coord_committed(struct coord *c, int32_t partition, int64_t offset) {
     post(c, NEWS_COMMITTED, partition, -1, offset);
+}
+
+void coord_metadata(struct coord *c, struct image *image, const struct kstr *changed, int32_t n, bool added) {
+    size_t text = 0;
+    for (int32_t i = 0; i < n; i++) text += (size_t)changed[i].len;
+    struct news *m = news(c, NEWS_METADATA, (size_t)n * sizeof *changed + text);
+    m->image = image_ref(image);
+    m->added = added;
+    m->n = n;
+    m->names = (struct kstr *)m->text;
+    char *at = (char *)(m->names + n);
+    for (int32_t i = 0; i < n; i++) {
+        memcpy(at, changed[i].s, (size_t)changed[i].len);
+        m->names[i] = (struct kstr){.s = at, .len = changed[i].len};
+        at += changed[i].len;
+    }
+    loop_post(c->loop, &m->mail);
 }
 
 void coord_topics_deleted(struct coord *c, const struct kstr *names, const struct uuid *ids, int32_t n) {

@@ -17,6 +17,7 @@
 #include "io/loop.h"
 
 struct coord;
+struct image;
 struct workers;
 
 struct coord_config {
@@ -79,6 +80,9 @@ void coord_resigned(struct coord *c, int32_t partition);
 void coord_committed(struct coord *c, int32_t partition, int64_t offset);
 /* [any] Topics were deleted; copies. */
 void coord_topics_deleted(struct coord *c, const struct kstr *names, const struct uuid *ids, int32_t n);
+/* [any] The cluster's metadata is now this image; takes a reference. changed: names of topics that were
+ * created, deleted or changed, copied; added: there is a new one among them. */
+void coord_metadata(struct coord *c, struct image *image, const struct kstr *changed, int32_t n, bool added);
 
 /* [any] n requests at once, in an array; each is done by itself. */
 void coord_submit(struct coord *c, struct coord_op *ops, int32_t n);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/consumer_group_heartbeat.h"
 #include "api/heartbeat.h"
 #include "api/join_group.h"
 #include "api/leave_group.h"
@@ -104,7 +105,10 @@ static struct kstr key_of(const struct coord_op *op) {
     case GROUP_API_OFFSET_COMMIT: return ((const struct offset_commit_request *)op->request)->group_id;
     case GROUP_API_OFFSET_FETCH: return ((const struct group_offset_fetch *)op->request)->group->group_id;
     case GROUP_API_OFFSET_DELETE: return ((const struct offset_delete_request *)op->request)->group_id;
+    case GROUP_API_CONSUMER_HEARTBEAT:
+        return ((const struct consumer_group_heartbeat_request *)op->request)->group_id;
     case GROUP_API_DESCRIBE:
+    case GROUP_API_CONSUMER_DESCRIBE:
     case GROUP_API_DELETE: return *(const struct kstr *)op->request;
     case GROUP_API_LIST: break;
     }
@@ -162,6 +166,10 @@ static void topics_deleted(void *shard, const struct kstr *names, const struct u
     struct group_result r;
     group_shard_topics_deleted(of(shard), names, ids, n, at(now), &r);
     take(shard, &r, result);
+}
+
+static void metadata(void *shard, struct image *image, const struct kstr *changed, int32_t n, bool added) {
+    group_shard_set_image(of(shard), image, changed, n, added);
 }
 
 static void written(void *shard, void *after, int16_t error, struct shard_now now) {
@@ -227,6 +235,7 @@ const struct coord_kind coord_group_kind = {
     .tick = tick,
     .written = written,
     .topics_deleted = topics_deleted,
+    .metadata = metadata,
     .error_response = error_response,
     .error_for_client = error_for_client,
     .count = count,

@@ -15,6 +15,7 @@
 
 struct arena;
 struct coord_op;
+struct image;
 
 /* Where and as what a shard is born. */
 struct coord_place {
@@ -62,6 +63,9 @@ struct coord_kind {
     /* Topics of others were deleted; ids[i] belongs to names[i]. NULL: of no interest. */
     void (*topics_deleted)(void *shard, const struct kstr *names, const struct uuid *ids, int32_t n,
                            struct shard_now now, struct shard_result *result);
+
+    /* The newest metadata, see group_shard_set_image; also before loaded(). NULL: of no interest. */
+    void (*metadata)(void *shard, struct image *image, const struct kstr *changed, int32_t n, bool added);
 
     /* The answer to a request that failed as a whole, in op's arena (NULL if that is full); and what a client
      * is told when the lookup or the write failed with `error`. */

@@ -94,6 +94,7 @@ static void loaded(struct mail *m) {
         return;
     }
     p->state = COORD_ACTIVE;
+    if (c->kind->metadata && c->image) c->kind->metadata(p->shard, c->image, NULL, 0, false);
     c->kind->loaded(p->shard, coord_now(c));
     if (p->loaded_records)
         LOG_INFO("coord", "%s-%d: loaded %lld records, %lld %s in %lld ms", c->kind->topic, p->index,

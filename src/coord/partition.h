@@ -51,6 +51,7 @@ struct coord {
     _Atomic bool stopped; /* loads look at it */
     struct heap due;      /* of partitions, by their next deadline */
     struct timer timer;
+    struct image *image; /* the newest metadata, a reference; NULL: none yet */
     struct codec *codec;
 };
 

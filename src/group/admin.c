@@ -7,6 +7,7 @@
 #include "base/kerr.h"
 #include "base/log.h"
 #include "group/foreign.h"
+#include "group/modern.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/state.h"
@@ -16,6 +17,7 @@ enum {
 }; /* of DescribeGroups: before it, a group that is not there is "Dead" without an error */
 
 static const char *state_name(const struct group *g) {
+    if (g->modern) return g->modern->kind->state(g->modern);
     return g->classic ? classic_state_names[g->classic->state] : foreign_state(g->foreign);
 }
 
@@ -108,6 +110,7 @@ static bool is_listed(const struct group *g, const struct list_groups_request *q
 }
 
 static struct kstr protocol_type_of(const struct group *g) {
+    if (g->modern) return kstr_of(g->modern->kind->protocol_type);
     if (!g->classic) return kstr_of(group_kind_names[g->type]);
     return kstr_null(g->classic->protocol_type) ? KSTR("") : g->classic->protocol_type;
 }
@@ -133,7 +136,9 @@ void list_step(struct group_shard *s, const struct group_event *e) {
 /* --- delete --- */
 
 void group_delete_records(struct group_shard *s, struct group *g) {
-    if (g->foreign)
+    if (g->modern)
+        g->modern->kind->delete_records(s, g->modern);
+    else if (g->foreign)
         foreign_delete_records(s, g->foreign);
     else
         record_group_tombstone(s, g->id);

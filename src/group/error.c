@@ -1,5 +1,7 @@
 /* Answers to requests that failed as a whole. Source: getErrorResponse of the reference's requests, as
  * GroupCoordinatorService uses them. */
+#include "api/consumer_group_describe.h"
+#include "api/consumer_group_heartbeat.h"
 #include "api/delete_groups.h"
 #include "api/describe_groups.h"
 #include "api/heartbeat.h"
@@ -132,6 +134,24 @@ static void *delete_error(const struct kstr *id, int16_t error, struct arena *a)
     return r;
 }
 
+static void *consumer_heartbeat_error(int16_t error, struct arena *a) {
+    struct consumer_group_heartbeat_response *r = arena_alloc(a, sizeof *r);
+    if (!r) return NULL;
+    consumer_group_heartbeat_response_init(r);
+    r->error_code = error;
+    r->error_message = kstr_of(kerr_message(error));
+    return r;
+}
+
+static void *consumer_describe_error(const struct kstr *id, int16_t error, struct arena *a) {
+    struct consumer_group_describe_response_described_group *r = arena_alloc(a, sizeof *r);
+    if (!r) return NULL;
+    consumer_group_describe_response_described_group_init(r);
+    r->group_id = *id;
+    r->error_code = error;
+    return r;
+}
+
 void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error,
                            struct arena *arena) {
     switch (api) {
@@ -145,6 +165,8 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_DESCRIBE: return describe_error(request, error, arena);
     case GROUP_API_LIST: return list_error(error, arena);
     case GROUP_API_DELETE: return delete_error(request, error, arena);
+    case GROUP_API_CONSUMER_HEARTBEAT: return consumer_heartbeat_error(error, arena);
+    case GROUP_API_CONSUMER_DESCRIBE: return consumer_describe_error(request, error, arena);
     }
     return NULL;
 }

@@ -20,13 +20,6 @@ static const struct kind {
     bool member;
     int8_t rank;
 } kinds[] = {
-    [GROUP_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_CONSUMER, false, 0},
-    [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_CONSUMER, false, 1},
-    [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_CONSUMER, false, 2},
-    [GROUP_CONSUMER_GROUP_MEMBER_METADATA] = {GROUP_KIND_CONSUMER, true, 3},
-    [GROUP_CONSUMER_GROUP_PARTITION_METADATA] = {GROUP_KIND_CONSUMER, false, 4},
-    [GROUP_CONSUMER_GROUP_REGULAR_EXPRESSION] = {GROUP_KIND_CONSUMER, false, 4},
-    [GROUP_CONSUMER_GROUP_METADATA] = {GROUP_KIND_CONSUMER, false, 5},
     [GROUP_SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_SHARE, false, 0},
     [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_SHARE, false, 1},
     [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_SHARE, false, 2},
@@ -82,15 +75,10 @@ static void drop_key(struct foreign *f, struct kbytes key) {
     free_key(k);
 }
 
-static bool is_simple(const struct group *g) {
-    return g->classic && kstr_null(g->classic->protocol_type) && g->classic->state == CLASSIC_EMPTY &&
-           !g->classic->pending.count;
-}
-
 /* The group as one of `type`; a simple group gives way. NULL: a group of another kind has the id. */
 static struct foreign *become(struct group_shard *s, struct group *g, enum group_kind type) {
     if (g->type == type) return g->foreign;
-    if (g->type != GROUP_KIND_NONE && !is_simple(g)) return NULL;
+    if (g->type != GROUP_KIND_NONE && !group_is_simple(g)) return NULL;
     if (g->classic) classic_free(s, g->classic);
     g->classic = NULL;
     g->type = type;

@@ -6,6 +6,7 @@
 #include "base/kerr.h"
 #include "base/log.h"
 #include "group/foreign.h"
+#include "group/modern.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/state.h"
@@ -319,9 +320,11 @@ static struct classic *join_group(struct group_shard *s, const struct join_group
     if (*error) return NULL;
     *is_new = true;
     if (!g) return group_make_classic(s, group_find_or_add(s, q->group_id));
-    foreign_delete_records(s, g->foreign);
-    foreign_free(g->foreign);
+    group_delete_records(s, g);
+    if (g->foreign) foreign_free(g->foreign);
+    if (g->modern) g->modern->kind->free(g->modern);
     g->foreign = NULL;
+    g->modern = NULL;
     g->type = GROUP_KIND_NONE;
     return group_make_classic(s, g);
 }

@@ -7,6 +7,7 @@
 #include "base/jstring.h"
 #include "base/kerr.h"
 #include "base/log.h"
+#include "group/consumer.h"
 #include "group/foreign.h"
 #include "group/own.h"
 #include "group/record.h"
@@ -39,9 +40,25 @@ static int16_t may_commit_foreign(const struct group *g, const struct offset_com
     return KERR_UNKNOWN_MEMBER_ID; /* its members cannot be here: their protocol is not served */
 }
 
+static int16_t may_commit_consumer(const struct consumer *c, const struct group_event *e) {
+    const struct offset_commit_request *q = e->request;
+    const struct consumer_committer by = {.member = q->member_id,
+                                          .instance = q->group_instance_id,
+                                          .epoch = q->generation_id_or_member_epoch,
+                                          .version = e->version};
+    const struct consumer_member *behind;
+    int16_t error = consumer_may_commit(c, &by, &behind);
+    for (int32_t t = 0; behind && t < q->topics_n; t++)
+        for (int32_t i = 0; !error && i < q->topics[t].partitions_n; i++)
+            error = consumer_may_commit_partition(behind, by.epoch, &q->topics[t].topic_id,
+                                                  q->topics[t].partitions[i].partition_index);
+    return error;
+}
+
 static int16_t may_commit(struct group_shard *s, const struct group_event *e) {
     const struct offset_commit_request *q = e->request;
     struct group *g = group_existing(s, q->group_id);
+    if (g && g->type == GROUP_KIND_CONSUMER) return may_commit_consumer(consumer_of(g->modern), e);
     if (g) return g->classic ? may_commit_classic(s, g->classic, q) : may_commit_foreign(g, q);
     if (q->generation_id_or_member_epoch < 0) return KERR_NONE; /* replay makes a simple group */
     return e->version >= GROUP_NOT_FOUND_VERSION ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
@@ -116,6 +133,8 @@ static int16_t may_fetch(const struct group *g,
                          const struct offset_fetch_request_offset_fetch_request_group *q) {
     if (!g || g->type == GROUP_KIND_SHARE) return KERR_GROUP_ID_NOT_FOUND;
     if (g->classic) return KERR_NONE;
+    if (g->type == GROUP_KIND_CONSUMER)
+        return consumer_may_fetch(consumer_of(g->modern), q->member_id, q->member_epoch);
     if (kstr_null(q->member_id) && q->member_epoch < 0) return KERR_NONE;
     return !kstr_null(q->member_id) && foreign_has_member(g->foreign, q->member_id) ? KERR_NONE
                                                                                     : KERR_UNKNOWN_MEMBER_ID;
@@ -213,6 +232,7 @@ static int16_t may_delete(const struct group *g) {
 }
 
 static bool is_subscribed(const struct group *g, struct kstr topic) {
+    if (g->modern) return modern_subscribed(g->modern, topic);
     /* What a group of another kind is subscribed to is not known here: while it has members, assume
      * everything. */
     return g->classic ? classic_subscribed(g->classic, topic) : !group_is_empty(g);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "group/foreign.h"
+#include "group/modern.h"
 #include "group/own.h"
 #include "records/group.h"
 #include "wire/reader.h"
@@ -31,12 +32,31 @@ static struct kbytes end(struct writer *w) {
     return (struct kbytes){.p = w->buf, .len = (int32_t)writer_len(w)};
 }
 
-static struct kbytes group_key(struct group_shard *s, struct kstr group) {
+bool record_value_begin(struct group_shard *s, struct writer *w, size_t size, int16_t version) {
+    return begin(s, w, 2 + size, version);
+}
+
+struct kbytes record_value_end(struct writer *w) {
+    return end(w);
+}
+
+/* Keys have version 0, where a string is its length in 16 bits and its bytes. */
+struct kbytes record_key(struct group_shard *s, int16_t type, struct kstr group, struct kstr second) {
     struct writer w;
-    struct group_metadata_key key = {.group = group};
-    if (!begin(s, &w, 2 + group_metadata_key_size(&key, 0), GROUP_GROUP_METADATA)) return KBYTES_NULL;
-    group_metadata_key_encode(&key, &w, 0);
+    size_t size = 2 + 2 + (size_t)group.len + (second.len < 0 ? 0 : 2 + (size_t)second.len);
+    if (!begin(s, &w, size, type)) return KBYTES_NULL;
+    write_string(&w, group, false, false);
+    if (second.len >= 0) write_string(&w, second, false, false);
     return end(&w);
+}
+
+void record_tombstone(struct group_shard *s, int16_t type, struct kstr group, struct kstr second) {
+    struct group_record *r = step_record(s);
+    if (r) r->key = record_key(s, type, group, second);
+}
+
+static struct kbytes group_key(struct group_shard *s, struct kstr group) {
+    return record_key(s, GROUP_GROUP_METADATA, group, KSTR_NULL);
 }
 
 static struct kbytes offset_key(struct group_shard *s, struct kstr group, struct kstr topic,
@@ -154,10 +174,12 @@ static int load_group(struct group_shard *s, struct kstr id, const struct group_
     struct group *g = group_find_or_add(s, id);
     if (g->classic) classic_free(s, g->classic);
     if (g->foreign) foreign_free(g->foreign);
+    if (g->modern) g->modern->kind->free(g->modern);
     struct classic *c =
         classic_create(g, v->members_n ? CLASSIC_STABLE : CLASSIC_EMPTY, v->current_state_timestamp, s->seed);
     g->classic = c;
     g->foreign = NULL;
+    g->modern = NULL;
     g->type = GROUP_KIND_CLASSIC;
     c->generation = v->generation;
     for (int32_t i = 0; i < v->members_n; i++) {
@@ -274,7 +296,9 @@ int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_i
     case GROUP_LEGACY_OFFSET_COMMIT: return replay_legacy_offset(s, offset, producer_id, &r, value);
     case GROUP_OFFSET_COMMIT: return replay_offset(s, offset, producer_id, &r, value);
     case GROUP_GROUP_METADATA: return replay_group(s, &r, value);
-    default: return foreign_replay(s, type, key, value);
+    default:
+        return modern_replayed(type) ? modern_replay(s, type, &r, value)
+                                     : foreign_replay(s, type, key, value);
     }
 }
 

@@ -8,10 +8,12 @@
 #include "base/err.h"
 #include "base/kerr.h"
 #include "base/log.h"
+#include "group/consumer.h"
 #include "group/foreign.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/state.h"
+#include "metadata/image.h"
 
 enum {
     SCRATCH_LIMIT = 512 << 20
@@ -26,6 +28,9 @@ struct group_shard *group_shard_create(const struct group_config *config, uint64
     random_seed(&s->random, seed);
     s->seed = random_u64(&s->random);
     hashmap_init(&s->groups, s->seed);
+    hashmap_init(&s->member_timers, s->seed);
+    hashmap_init(&s->topic_hashes, s->seed);
+    s->topics_added = -1;
     pending_offsets_init(&s->pending, s->seed);
     arena_init_with(&s->scratch, s->scratch_first, sizeof s->scratch_first, SCRATCH_LIMIT);
     arena_init_with(&s->decoding, s->decoding_first, sizeof s->decoding_first, SCRATCH_LIMIT);
@@ -35,6 +40,7 @@ struct group_shard *group_shard_create(const struct group_config *config, uint64
 static void free_group(struct group_shard *s, struct group *g) {
     if (g->classic) classic_free(s, g->classic);
     if (g->foreign) foreign_free(g->foreign);
+    if (g->modern) g->modern->kind->free(g->modern);
     offsets_free(&g->offsets);
     kstr_disown(&g->id);
     free(g);
@@ -46,6 +52,9 @@ void group_shard_free(struct group_shard *s) {
     hashmap_free(&s->groups);
     pending_offsets_free(&s->pending);
     group_timer_cancel(s, &s->expire_timer);
+    modern_timers_free(s);
+    topic_hashes_free(s);
+    image_unref(s->image);
     ASSERT(!s->timers.count);
     heap_free(&s->timers);
     arena_free(&s->scratch);
@@ -90,14 +99,23 @@ void group_free_if_nothing(struct group_shard *s, struct group *g) {
 void group_dissolve(struct group_shard *s, struct group *g) {
     if (g->classic) classic_free(s, g->classic);
     if (g->foreign) foreign_free(g->foreign);
+    if (g->modern) g->modern->kind->free(g->modern);
     g->classic = NULL;
     g->foreign = NULL;
+    g->modern = NULL;
     g->type = GROUP_KIND_NONE;
     group_free_if_nothing(s, g);
 }
 
 bool group_is_empty(const struct group *g) {
-    return g->classic ? g->classic->state == CLASSIC_EMPTY : !g->foreign || foreign_members(g->foreign) == 0;
+    if (g->classic) return g->classic->state == CLASSIC_EMPTY;
+    if (g->modern) return g->modern->members.count == 0;
+    return !g->foreign || foreign_members(g->foreign) == 0;
+}
+
+bool group_is_simple(const struct group *g) {
+    return g->classic && g->classic->protocol_type.len < 0 && g->classic->state == CLASSIC_EMPTY &&
+           !g->classic->pending.count;
 }
 
 int32_t group_shard_groups(const struct group_shard *s) {
@@ -165,6 +183,8 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
         [GROUP_API_DESCRIBE] = describe_step,
         [GROUP_API_LIST] = list_step,
         [GROUP_API_DELETE] = delete_step,
+        [GROUP_API_CONSUMER_HEARTBEAT] = consumer_heartbeat_step,
+        [GROUP_API_CONSUMER_DESCRIBE] = consumer_describe_step,
     };
     ASSERT(event->handle && event->arena && event->api < sizeof steps / sizeof *steps);
     begin(s, now, result);
@@ -214,6 +234,29 @@ void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names,
     end(s);
 }
 
+/* --- metadata --- */
+
+static bool concerns(const struct modern *m, const struct kstr *topics, int32_t n) {
+    for (int32_t i = 0; i < n; i++)
+        if (modern_subscribed(m, topics[i])) return true;
+    return false;
+}
+
+void group_shard_set_image(struct group_shard *s, struct image *image, const struct kstr *changed, int32_t n,
+                           bool added) {
+    struct hashmap_entry *e;
+    image_unref(s->image);
+    s->image = image_ref(image);
+    if (added || s->topics_added < 0) s->topics_added = image->offset;
+    for (int32_t i = 0; i < n; i++) topic_hash_forget(s, changed[i]);
+    for (size_t i = 0; n && (e = hashmap_next(&s->groups, &i));) {
+        struct modern *m = ((struct group *)e->value)->modern;
+        if (!m || !concerns(m, changed, n)) continue;
+        m->refresh_ms = 0; /* the next heartbeat looks */
+        m->refresh_epoch = 0;
+    }
+}
+
 /* --- timers --- */
 
 void group_timer_set(struct group_shard *s, struct group_timer *t, enum group_timer_kind kind,
@@ -260,6 +303,10 @@ static void due(struct group_shard *s, struct group_timer *t) {
     case TIMER_INITIAL_JOIN: rebalance_initial_due(s, OWNER(t, struct classic, join_timer)); break;
     case TIMER_JOIN: rebalance_complete_join(s, OWNER(t, struct classic, join_timer)); break;
     case TIMER_SYNC: rebalance_sync_due(s, OWNER(t, struct classic, sync_timer)); break;
+    case TIMER_MEMBER_SESSION:
+    case TIMER_MEMBER_REBALANCE:
+    case TIMER_MEMBER_JOIN:
+    case TIMER_MEMBER_SYNC: modern_timer_due(s, t); break;
     case TIMER_EXPIRE: expire_all(s); break;
     }
 }
@@ -281,7 +328,9 @@ void group_shard_loaded(struct group_shard *s, struct group_now now) {
     struct hashmap_entry *e;
     begin(s, now, &none);
     for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) {
-        struct classic *c = ((struct group *)e->value)->classic;
+        struct group *g = e->value;
+        struct classic *c = g->classic;
+        if (g->modern) g->modern->kind->loaded(s, g->modern);
         if (!c) continue;
         for (struct classic_member *m = c->members; m; m = m->next) session_set(s, m, m->session_timeout_ms);
         if (c->members_n > s->config->group_max_size)

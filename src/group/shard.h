@@ -34,6 +34,33 @@
 
 struct arena;
 struct group_shard;
+struct image;
+
+/* A setting that a group may have its own value of (a GROUP resource), within the broker's limits. */
+struct group_setting {
+    int32_t value, min, max;
+};
+
+enum { ASSIGNORS_MAX = 2 };
+enum group_assignor { ASSIGNOR_UNIFORM, ASSIGNOR_RANGE };
+
+/* group.consumer.migration.policy: what may become what while members are there. */
+enum group_migration {
+    MIGRATION_DISABLED = 0,
+    MIGRATION_UPGRADE = 1,   /* classic to consumer */
+    MIGRATION_DOWNGRADE = 2, /* and back */
+    MIGRATION_BIDIRECTIONAL = 3,
+};
+
+/* group.consumer.*, ms. */
+struct group_consumer_config {
+    struct group_setting session_timeout, heartbeat_interval, assignment_interval;
+    int32_t max_size;
+    int32_t regex_refresh_interval_ms;
+    enum group_migration migration;
+    enum group_assignor assignors[ASSIGNORS_MAX]; /* the first is the default */
+    int32_t assignors_n;
+};
 
 /* Milliseconds and bytes; the names are those of the broker's configuration. */
 struct group_config {
@@ -43,6 +70,7 @@ struct group_config {
     int32_t offset_metadata_max_bytes;
     int64_t offsets_retention_ms; /* offsets.retention.minutes */
     int64_t offsets_retention_check_interval_ms;
+    struct group_consumer_config consumer;
 };
 
 /* Timers run on the monotonic clock, records carry the wall clock. Both in ms. */
@@ -62,6 +90,8 @@ enum group_api {
     GROUP_API_DESCRIBE,      /* struct kstr, a group id → struct described_group */
     GROUP_API_LIST,          /* struct list_groups_request → struct list_groups_response */
     GROUP_API_DELETE,        /* struct kstr, a group id → struct deletable_group_result */
+    GROUP_API_CONSUMER_HEARTBEAT, /* struct consumer_group_heartbeat_request → … */
+    GROUP_API_CONSUMER_DESCRIBE,  /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
 };
 
 /* One group of an OffsetFetch request. */
@@ -122,6 +152,10 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
 /* Topics that were deleted: their offsets are forgotten. ids[i] belongs to names[i]. */
 void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names, const struct uuid *ids,
                                 int32_t n, struct group_now now, struct group_result *result);
+/* The newest metadata of the cluster; takes a reference. changed: names of topics that were created, deleted
+ * or changed since the last one; added: there is a new one among them. Not while the shard loads. */
+void group_shard_set_image(struct group_shard *s, struct image *image, const struct kstr *changed, int32_t n,
+                           bool added);
 /* When the next timer is due (monotonic), or INT64_MAX. */
 int64_t group_shard_deadline(const struct group_shard *s);
 /* Runs the one timer that is due first; false if none is due. */

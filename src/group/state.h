@@ -19,6 +19,9 @@ enum group_kind {
 extern const char *const group_kind_names[]; /* "classic", …; GROUP_KIND_NONE: "" */
 
 struct foreign;
+struct image;
+struct modern;
+struct reader;
 
 /* GROUP_KIND_NONE: the group does not exist, only offsets of it do; such a thing is left by a transaction
  * that committed offsets for a group which was then deleted. */
@@ -26,7 +29,8 @@ struct group {
     struct kstr id; /* owned */
     enum group_kind type;
     struct classic *classic; /* if it is one */
-    struct foreign *foreign; /* a group of another kind */
+    struct modern *modern;   /* a group of the newer kinds */
+    struct foreign *foreign; /* a group of a kind that is not served */
     struct offsets offsets;
 };
 
@@ -41,6 +45,10 @@ struct group_shard {
     int64_t offsets_n;
     struct heap timers;
     struct group_timer expire_timer;
+    struct hashmap member_timers; /* of modern groups; modern.c */
+    struct image *image;          /* the newest metadata, a reference; NULL: none yet */
+    struct hashmap topic_hashes;  /* name → struct topic_hash, of what is in `image` */
+    int64_t topics_added;         /* offset of the newest image that brought a new topic; -1: none yet */
     /* Of the step under way. */
     struct arena scratch;  /* records, and responses that go through reply */
     struct arena decoding; /* of the record that is replayed */
@@ -61,6 +69,8 @@ struct classic *group_make_classic(struct group_shard *s, struct group *g);
 void group_dissolve(struct group_shard *s, struct group *g);
 void group_free_if_nothing(struct group_shard *s, struct group *g);
 bool group_is_empty(const struct group *g); /* no members */
+/* Holds offsets that were committed without members; gives way to a group of any kind. */
+bool group_is_simple(const struct group *g);
 
 /* What a step sends and writes. */
 void step_reply(struct group_shard *s, void *handle, const void *response);
@@ -68,6 +78,10 @@ void step_answer(struct group_shard *s, void *response); /* after the commit */
 void step_fail(struct group_shard *s, int16_t error);    /* the request as a whole */
 /* The next record, cleared; aborts never: NULL if there is no memory. */
 struct group_record *step_record(struct group_shard *s);
+
+/* metadata_hash.c */
+void topic_hash_forget(struct group_shard *s, struct kstr topic);
+void topic_hashes_free(struct group_shard *s);
 
 /* join.c, session.c */
 void join_step(struct group_shard *s, const struct group_event *e);

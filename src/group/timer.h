@@ -12,7 +12,12 @@ enum group_timer_kind {
     TIMER_INITIAL_JOIN, /* the initial rebalance's delay is over; owner: classic */
     TIMER_JOIN,         /* the members had the time to rejoin; owner: classic */
     TIMER_SYNC,         /* the members had the time to send SyncGroup; owner: classic */
-    TIMER_EXPIRE,       /* look for expired offsets; owner: group_shard */
+    /* Of a member of a modern group; owner: member_timers. */
+    TIMER_MEMBER_SESSION,
+    TIMER_MEMBER_REBALANCE,
+    TIMER_MEMBER_JOIN,
+    TIMER_MEMBER_SYNC,
+    TIMER_EXPIRE, /* look for expired offsets; owner: group_shard */
 };
 
 struct group_timer {

@@ -7,6 +7,8 @@
 #include "api/alter_partition_reassignments.h"
 #include "api/alter_user_scram_credentials.h"
 #include "api/api_versions.h"
+#include "api/consumer_group_describe.h"
+#include "api/consumer_group_heartbeat.h"
 #include "api/create_acls.h"
 #include "api/create_delegation_token.h"
 #include "api/create_partitions.h"

@@ -227,19 +227,77 @@ static void tell_deleted(struct coordinators *c, const struct image_delta *delta
     free(ids);
 }
 
+/* Those who want it get the image with what changed in it. */
+static void tell_metadata(struct coordinators *c, const struct image_delta *delta) {
+    struct kstr *changed = xcalloc((size_t)delta->topics_n + 1, sizeof *changed);
+    bool added = false;
+    for (int32_t i = 0; i < delta->topics_n; i++) {
+        const struct topic_change *t = &delta->topics[i];
+        changed[i] = name_of(t->after ? t->after : t->before);
+        added |= !t->before;
+    }
+    for (int i = 0; i < COORDINATORS; i++)
+        if (c->kinds[i].config.kind->metadata)
+            coord_metadata(c->kinds[i].coord, delta->after, changed, delta->topics_n, added);
+    free(changed);
+}
+
 void coordinators_apply(struct coordinators *c, const struct image_delta *delta) {
     for (int32_t i = 0; i < delta->topics_n; i++) {
         const struct topic_change *t = &delta->topics[i];
         struct coordinator *k = of_topic(c, t->after ? t->after : t->before);
         if (k) compare(k, t->before, t->after);
     }
+    tell_metadata(c, delta);
     tell_deleted(c, delta);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------- */
 
+static struct group_setting setting(const struct config *k, int value, int min, int max) {
+    return (struct group_setting){(int32_t)config_int(k, value), (int32_t)config_int(k, min),
+                                  (int32_t)config_int(k, max)};
+}
+
+static enum group_migration migration_policy(const struct config *k) {
+    static const char *const names[] = {[MIGRATION_DISABLED] = "disabled",
+                                        [MIGRATION_UPGRADE] = "upgrade",
+                                        [MIGRATION_DOWNGRADE] = "downgrade",
+                                        [MIGRATION_BIDIRECTIONAL] = "bidirectional"};
+    for (int i = MIGRATION_DISABLED; i < MIGRATION_BIDIRECTIONAL; i++)
+        if (!strcasecmp(config_string(k, CFG_GROUP_CONSUMER_MIGRATION_POLICY), names[i]))
+            return (enum group_migration)i;
+    return MIGRATION_BIDIRECTIONAL;
+}
+
+static struct group_consumer_config consumer_settings(const struct config *k) {
+    struct group_consumer_config g = {
+        .session_timeout =
+            setting(k, CFG_GROUP_CONSUMER_SESSION_TIMEOUT_MS, CFG_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS,
+                    CFG_GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS),
+        .heartbeat_interval =
+            setting(k, CFG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, CFG_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+                    CFG_GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS),
+        .assignment_interval = setting(k, CFG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
+                                       CFG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+                                       CFG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS),
+        .max_size = (int32_t)config_int(k, CFG_GROUP_CONSUMER_MAX_SIZE),
+        .regex_refresh_interval_ms = (int32_t)config_int(k, CFG_GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
+        .migration = migration_policy(k),
+    };
+    static const char *const names[ASSIGNORS_MAX] = {
+        [ASSIGNOR_UNIFORM] = "uniform", [ASSIGNOR_RANGE] = "range"};
+    struct config_list list = config_list(k, CFG_GROUP_CONSUMER_ASSIGNORS);
+    for (int32_t i = 0; i < (int32_t)list.n && g.assignors_n < ASSIGNORS_MAX; i++)
+        for (int a = 0; a < ASSIGNORS_MAX; a++)
+            if (!strcmp(list.items[i], names[a])) g.assignors[g.assignors_n++] = (enum group_assignor)a;
+    if (!g.assignors_n) g.assignors[g.assignors_n++] = ASSIGNOR_UNIFORM;
+    return g;
+}
+
 static struct group_config group_settings(const struct config *k) {
     return (struct group_config){
+        .consumer = consumer_settings(k),
         .group_initial_rebalance_delay_ms = (int32_t)config_int(k, CFG_GROUP_INITIAL_REBALANCE_DELAY_MS),
         .group_min_session_timeout_ms = (int32_t)config_int(k, CFG_GROUP_MIN_SESSION_TIMEOUT_MS),
         .group_max_session_timeout_ms = (int32_t)config_int(k, CFG_GROUP_MAX_SESSION_TIMEOUT_MS),
@@ -292,15 +350,16 @@ static void start_thread(struct coordinators *c) {
     pthread_setname_np(c->thread, "coordinator");
 }
 
-static void begin(struct coordinators *c, struct coordinator *k, const struct image *image) {
+static void begin(struct coordinators *c, struct coordinator *k, struct image *image) {
     struct coord_log_ops ops = {.arg = k, .append = append, .max_batch = max_batch, .read = read_log};
     k->all = c;
     k->topic = kstr_of(k->config.kind->topic);
     k->coord = coord_create(c->loop, c->node->workers, &k->config, &ops, k->partitions, c->node->seed);
+    coord_metadata(k->coord, image, NULL, 0, false);
     compare(k, NULL, image_topic_by_name(image, k->topic.s, (size_t)k->topic.len));
 }
 
-struct coordinators *coordinators_start(struct node *n, const struct image *image) {
+struct coordinators *coordinators_start(struct node *n, struct image *image) {
     struct coordinators *c = xcalloc(1, sizeof *c);
     *c = (struct coordinators){.node = n, .loop = loop_create(), .codec = codec_create()};
     pthread_mutex_init(&c->lock, NULL);

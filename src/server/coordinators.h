@@ -23,7 +23,7 @@ enum coordinator_kind {
 
 /* The replicas are there, the loops do not run yet. Starts the thread and the loading of what this node
  * leads. */
-struct coordinators *coordinators_start(struct node *n, const struct image *image);
+struct coordinators *coordinators_start(struct node *n, struct image *image);
 /* Any thread: who waits is answered (NOT_COORDINATOR) and nothing is served any more. Returns when that is
  * so. */
 void coordinators_quiet(struct coordinators *c);

@@ -363,18 +363,18 @@ static void other_kinds(void **state) {
     struct kbytes value = hex("00000000000100", v);
     assert_ok(COMMIT(t, .group = "c", .generation = -1, .offset = 3)); /* a simple group gives way */
     story_log(t,
-              hex("0003"
+              hex("0011"
                   "000163",
                   b),
               value, -1);
     story_log(t,
-              hex("0005"
+              hex("0013"
                   "000163"
                   "00016d",
                   b),
               value, -1);
     story_log(t,
-              hex("0006"
+              hex("0014"
                   "000163",
                   b),
               value, -1);
@@ -390,7 +390,7 @@ static void other_kinds(void **state) {
               value, -1); /* nobody knows type 99 */
     story_restart(t);
     assert_int_equal(story_list(t, NULL, NULL)->members_n, 2);
-    struct ask *l = story_list(t, NULL, "Consumer");
+    struct ask *l = story_list(t, NULL, "Streams");
     assert_string_equal(l->members[0], "c");
     assert_string_equal(l->state, "Stable");
     assert_error(story_describe(t, "c", 6), GROUP_ID_NOT_FOUND);
@@ -401,7 +401,7 @@ static void other_kinds(void **state) {
     assert_error(COMMIT(t, .group = "s", .generation = -1), GROUP_ID_NOT_FOUND);
 
     story_log(t,
-              hex("0005"
+              hex("0013"
                   "000163"
                   "00016d",
                   b),
@@ -410,9 +410,9 @@ static void other_kinds(void **state) {
     int before = t->log_n;
     assert_error(JOIN(t, .group = "c"), MEMBER_ID_REQUIRED); /* an empty group becomes classic */
     assert_int_equal(t->log_n, before + 3);
-    assert_bytes(t->log[before].key, "0006"
+    assert_bytes(t->log[before].key, "0014"
                                      "000163");
-    assert_bytes(t->log[before + 1].key, "0003"
+    assert_bytes(t->log[before + 1].key, "0011"
                                          "000163");
     assert_bytes(t->log[before + 2].key, "0002"
                                          "000163");
