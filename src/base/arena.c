@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ void *arena_grow(struct arena *a, size_t n) {
     b->size = size;
     a->blocks = b;
     a->used += size;
+    if (a->meter) atomic_fetch_add_explicit(a->meter, (int64_t)size, memory_order_relaxed);
     uint8_t *p = (uint8_t *)(b + 1);
     a->at = p + n;
     a->end = p + size;
@@ -43,6 +45,7 @@ void arena_reset(struct arena *a) {
         next = b->next;
         free(b);
     }
+    if (a->meter && a->used) atomic_fetch_sub_explicit(a->meter, (int64_t)a->used, memory_order_relaxed);
     a->blocks = NULL;
     a->used = 0;
     a->at = a->first;

@@ -19,6 +19,8 @@ struct arena {
     uint8_t *first;             /* the owner's inline memory or NULL */
     size_t first_size;
     size_t used, limit; /* bytes of blocks; limit in bytes */
+    _Atomic int64_t
+        *meter; /* where others see what the blocks take, or NULL; set by the owner before the first */
 };
 
 /* limit: the most bytes that the blocks may take together. */

@@ -9,6 +9,9 @@
  * Input buffers are large, shared by the loop's connections and given back at the end of a burst; a part of a
  * request that is small moves to a block of its own size, so that many slow senders take little memory.
  *
+ * Before memory is taken for more, request_memory.h is asked: who must wait is put on the loop's list, and
+ * goes on from there.
+ *
  * What the socket does not take waits in `out`, in pieces of memory and of files; while it waits nothing is
  * read.
  *
@@ -35,7 +38,7 @@ enum { MAX_IN_FLIGHT = 256, SMALL_PART = 64 << 10, MAX_SENDFILE = 1 << 20 };
 /* A buffer with the bytes [from, to) that are not handled yet. */
 struct inbuf {
     size_t from, to, cap;
-    bool counted; /* against queued.max.request.bytes */
+    size_t counted; /* of net_hold */
     uint8_t bytes[];
 };
 
@@ -72,11 +75,8 @@ static struct inbuf *inbuf_new(struct net *n, size_t cap) {
 
 static void inbuf_free(struct net *n, struct inbuf *b) {
     if (!b) return;
-    if (b->counted) {
-        atomic_fetch_sub(&n->node->queued_bytes, (int64_t)b->cap);
-        net_retry_soon(n);
-    }
-    b->counted = false;
+    if (b->counted) net_hold(n, -(int64_t)b->counted);
+    b->counted = 0;
     if (b->cap == INBUF_SIZE && n->spare_count < POOLED_BUFFERS)
         n->spare[n->spare_count++] = b;
     else
@@ -104,18 +104,86 @@ static int make_room(struct connection *c, size_t need) {
     return 0;
 }
 
-/* A buffer that stays with its connection between bursts is a queued request's. */
+/* A buffer that stays with its connection between bursts; of a large one the pages that were written count.
+ */
 static void count_in(struct net *n, struct inbuf *b) {
-    if (b->counted) return;
-    b->counted = true;
-    atomic_fetch_add(&n->node->queued_bytes, (int64_t)b->cap);
+    if (b->counted >= b->to) return;
+    net_hold(n, (int64_t)(b->to - b->counted));
+    b->counted = b->to;
 }
 
-/* queued.max.request.bytes is reached: no connection begins another request until some of them are done.
- * Those that have begun go on, else none would ever be done. */
-static bool must_queue(const struct connection *c) {
-    const struct node *n = c->net->node;
-    return n->queued_max_bytes > 0 && !c->in && atomic_load(&n->queued_bytes) >= n->queued_max_bytes;
+/* ---- memory
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void begin_slice(struct connection *c) {
+    struct net *n = c->net;
+    c->turn_bytes = 0;
+    loop_timer_set(n->loop, &n->turn_timer, loop_now(n->loop) + TURN_MS);
+}
+
+static bool take_turn(struct connection *c) {
+    struct net *n = c->net;
+    if (c->has_turn) return true;
+    if (!request_memory_take_turn(&n->node->request_memory, c)) return false;
+    ASSERT(!n->turn);
+    n->turn = c;
+    c->has_turn = true;
+    c->turn_used = false;
+    begin_slice(c);
+    return true;
+}
+
+static void end_turn(struct connection *c) {
+    struct net *n = c->net;
+    if (!c->has_turn) return;
+    ASSERT(n->turn == c);
+    c->has_turn = false;
+    n->turn = NULL;
+    loop_timer_cancel(n->loop, &n->turn_timer);
+    request_memory_end_turn(&n->node->request_memory, c);
+    net_retry_soon(n);
+}
+
+void connection_turn_over(struct connection *c) {
+    bool fast = !c->first && c->in && c->turn_bytes >= TURN_BYTES;
+    if (fast || (c->first && ++c->turns < TURNS))
+        begin_slice(c);
+    else if (!c->first && c->in && ++c->turns >= TURNS)
+        connection_close(c, "its request came too slowly while memory was short");
+    else
+        end_turn(c);
+}
+
+bool connection_is_stalled(const struct connection *c) {
+    size_t held = c->in && !c->first ? c->in->counted : 0;
+    if (c->retry_listed || c->has_turn) return false;
+    for (const struct outpiece *p = c->out_first; p; p = p->next)
+        if (!p->file) held += p->left + p->sent;
+    return held > SMALL_FRAME;
+}
+
+/* Is what has come a part of a small request, as far as can be told? */
+static bool small_part(const struct inbuf *b) {
+    return !b || b->to - b->from < 4 || get_i32(b->bytes + b->from) <= SMALL_FRAME;
+}
+
+/* How many bytes may be read now; 0: none, memory is short. */
+static size_t may_receive(struct connection *c) {
+    enum memory_state state = request_memory_state(&c->net->node->request_memory);
+    if (state == MEMORY_FREE || c->has_turn) return SIZE_MAX;
+    if (state == MEMORY_SCARCE && small_part(c->in)) return SMALL_FRAME;
+    return take_turn(c) ? SIZE_MAX : 0;
+}
+
+/* May a request of that size be decoded and run now? */
+static bool may_take_memory(struct connection *c, size_t size) {
+    enum memory_state state = request_memory_state(&c->net->node->request_memory);
+    return state == MEMORY_FREE || (state == MEMORY_SCARCE && size <= SMALL_FRAME) || take_turn(c);
+}
+
+static void wait_for_memory(struct connection *c) {
+    if (!c->retry_listed) net_retry_later(c->net, c);
+    update_interest(c);
 }
 
 /* After a burst: no buffer for nothing, a small one for a small part. */
@@ -155,6 +223,7 @@ static void push_bytes(struct connection *c, const uint8_t *bytes, size_t n) {
         return;
     }
     *p = (struct outpiece){.left = n};
+    net_hold(c->net, (int64_t)n);
     memcpy(p->bytes, bytes, n);
     push_out(c, p);
 }
@@ -187,7 +256,10 @@ static void pop_out(struct connection *c) {
     struct outpiece *p = c->out_first;
     c->out_first = p->next;
     if (!c->out_first) c->out_last = &c->out_first;
-    if (p->file) file_unref(p->file);
+    if (p->file)
+        file_unref(p->file);
+    else
+        net_hold(c->net, -(int64_t)(p->left + p->sent));
     free(p);
 }
 
@@ -290,7 +362,7 @@ static bool may_begin(const struct connection *c, const struct handler *h) {
 /* Runs the whole requests of the buffer as far as they may begin. */
 static void run_requests(struct connection *c) {
     struct net *n = c->net;
-    c->held = false;
+    c->held = c->whole_waits = false;
     while (c->in && !c->closing && !c->out_first) {
         struct inbuf *b = c->in;
         size_t have = b->to - b->from;
@@ -311,7 +383,14 @@ static void run_requests(struct connection *c) {
             c->held = !may_begin(c, h);
             if (c->closing || c->held) return;
         }
+        if (!may_take_memory(c, (size_t)size)) {
+            c->whole_waits = true;
+            wait_for_memory(c);
+            return;
+        }
         if (!h || !(h->flags & API_PIPELINED)) appender_flush(&n->appender);
+        c->turn_used = true;
+        c->turns = 0;
         dispatch_frame(c, b->bytes + b->from + 4, (size_t)size);
         b->from += 4 + (size_t)size;
     }
@@ -348,6 +427,7 @@ static void process(struct connection *c) {
     c->busy = false;
     n->bursting = NULL;
     if (c->in) give_back(c);
+    if (c->turn_used && !c->first) end_turn(c);
     if (c->closing)
         connection_close(c, NULL);
     else
@@ -355,7 +435,7 @@ static void process(struct connection *c) {
 }
 
 /* 0: bytes came, or none are there now; else the connection is at its end. */
-static int receive(struct connection *c) {
+static int receive(struct connection *c, size_t most) {
     struct inbuf *b = c->in;
     size_t want = RECV_SIZE;
     if (b && b->to - b->from >= 4) {
@@ -365,6 +445,7 @@ static int receive(struct connection *c) {
             have > INBUF_SIZE ? have : INBUF_SIZE - have; /* a large frame gets its room as its bytes come */
         if (want > step && step >= RECV_SIZE) want = step;
     }
+    if (want > most) want = most;
     int err = make_room(c, (b ? b->to - b->from : 0) + want);
     if (err) return err;
     b = c->in;
@@ -373,6 +454,7 @@ static int receive(struct connection *c) {
     if (got == OE_AGAIN) return 0;
     if (got <= 0) return OE_CLOSED;
     b->to += (size_t)got;
+    c->turn_bytes += (size_t)got;
     return 0;
 }
 
@@ -409,14 +491,13 @@ static void on_events(struct loop_fd *f, uint32_t events) {
         loop_change(n->loop, &c->io, 0);
         return;
     }
-    if (must_queue(c)) {
-        c->interest = 0;
-        loop_change(n->loop, &c->io, 0);
-        net_retry_later(n, c);
+    size_t most = may_receive(c);
+    if (!most) {
+        wait_for_memory(c);
         return;
     }
     touch(c);
-    if (receive(c)) {
+    if (receive(c, most)) {
         connection_close(c, NULL);
         return;
     }
@@ -443,11 +524,19 @@ void connection_open(struct net *n, struct acceptor *from, int fd, const struct 
     if (loop_add(n->loop, &c->io, LOOP_READ)) connection_close(c, "epoll failed");
 }
 
-void connection_retry(struct connection *c) { update_interest(c); }
+void connection_retry(struct connection *c) {
+    struct net *n = c->net;
+    if (c->whole_waits && !c->out_first) {
+        process(c);
+        net_burst_end(n);
+    } else
+        update_interest(c);
+}
 
 static void forget(struct connection *c) {
     struct net *n = c->net;
     if (c->retry_listed) net_retry_forget(n, c);
+    end_turn(c);
     if (c->older)
         c->older->newer = c->newer;
     else
@@ -492,6 +581,7 @@ void connection_answer(struct connection *c) {
         process(c);
     else {
         drain(c);
+        if (c->turn_used && !c->first) end_turn(c);
         if (c->closing)
             connection_close(c, NULL);
         else

@@ -28,7 +28,11 @@ struct connection {
     bool closing;                           /* closed at the end of the burst */
     bool busy;                              /* inside connection_process: finish without draining */
     bool held;                              /* a whole request in `in` waits for those before it */
-    bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
+    bool retry_listed;                      /* waits for memory, in net's list */
+    bool whole_waits;                       /* and a whole request of it is in `in` */
+    bool has_turn, turn_used;               /* request_memory: used when a request has begun in it */
+    int turns;                              /* that were too slow, since the last whole request */
+    size_t turn_bytes;                      /* read in this one */
     bool told_to_leave;                     /* max.connections */
     struct connection *next_retry;
     struct connection *older, *newer; /* in net's list by last activity */
@@ -41,8 +45,12 @@ void connection_open(struct net *n, struct acceptor *from, int fd, const struct 
 /* Closes now; waiting requests are cancelled or go on as orphans. `why` NULL: the peer closed, nothing is
  * logged. */
 void connection_close(struct connection *c, const char *why);
-/* It may read again after net_retry_later. */
+/* It may go on after net_retry_later. */
 void connection_retry(struct connection *c);
+/* Does it hold more memory than a small request, and wait for its peer? */
+bool connection_is_stalled(const struct connection *c);
+/* TURN_MS have passed: its turn goes on, ends, or it is closed. */
+void connection_turn_over(struct connection *c);
 /* A request of this connection is done: sends what is in order (unless a burst is running, which does so at
  * its end). */
 void connection_answer(struct connection *c);

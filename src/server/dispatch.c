@@ -19,7 +19,9 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { ARENA_BASE = 64 << 20, ARENA_PER_BYTE = 16, HEADER_MIN = 8 };
+/* A request may take its own bytes again and what it is decoded to and answered from: some times its size,
+ * and a lot for a small one that asks for everything. */
+enum { ARENA_BASE = 64 << 20, ARENA_PER_BYTE = 16, ARENA_MOST = 256 << 20, HEADER_MIN = 8 };
 
 static void refuse(struct connection *c, const char *what, int16_t key, int16_t version) {
     LOG_LIMITED(LOG_WARN, "server", "%s:%d: %s (api key %d, version %d); connection closed", c->peer.host,
@@ -32,6 +34,11 @@ static int read_header(struct reader *in, struct request *r) {
     r->client_id = read_string(in, false, true);
     if (r->version >= r->handler->flexible) read_no_tags(in);
     return in->err;
+}
+
+static size_t arena_limit(size_t n) {
+    return n +
+           (n < (ARENA_MOST - ARENA_BASE) / ARENA_PER_BYTE ? ARENA_BASE + n * ARENA_PER_BYTE : ARENA_MOST);
 }
 
 static void link_request(struct connection *c, struct request *r) {
@@ -66,7 +73,7 @@ void dispatch_frame(struct connection *c, const uint8_t *frame, size_t n) {
     r->handler = h;
     r->version = version;
     r->correlation_id = get_i32(frame + 4);
-    r->arena.limit = ARENA_BASE + n * ARENA_PER_BYTE;
+    r->arena.limit = arena_limit(n);
     if (!(h->flags & API_PIPELINED)) {
         frame = arena_memdup(&r->arena, frame, n);
         if (!frame) {

@@ -12,7 +12,14 @@
 #include "server/fetch_wait.h"
 #include "server/node.h"
 
-enum { OUT_LIMIT = 512 << 20, KEEP_OUT = 1 << 20, NET_STACK = 1 << 20, RETRY_MS = 10, RETRY_AT_ONCE = 16 };
+enum {
+    OUT_LIMIT = 512 << 20,
+    KEEP_OUT = 1 << 20,
+    NET_STACK = 1 << 20,
+    RETRY_MS = 10,
+    RETRY_AT_ONCE = 16,
+    PRESSURE_MS = 1000
+};
 
 struct request *net_request_new(struct net *n) {
     struct request *r = n->free_requests;
@@ -26,10 +33,12 @@ struct request *net_request_new(struct net *n) {
     r->node = n->node;
     r->received_ms = loop_now(n->loop);
     arena_init_with(&r->arena, r->memory, sizeof r->memory, SIZE_MAX);
+    r->arena.meter = &n->node->request_memory.used;
     return r;
 }
 
 void net_request_free(struct net *n, struct request *r) {
+    if (r->arena.used) net_retry_soon(n);
     arena_reset(&r->arena);
     image_unref(r->image);
     r->image = NULL;
@@ -94,6 +103,35 @@ static void on_retry_timer(struct timer *t) {
     if (n->retry) retry_at(n, loop_now(n->loop) + RETRY_MS);
 }
 
+/* Connections that hold memory that others wait for, and do nothing with it. */
+static void on_pressure_timer(struct timer *t) {
+    struct net *n = (struct net *)((char *)t - offsetof(struct net, pressure_timer));
+    int64_t now = loop_now(n->loop);
+    if (request_memory_state(&n->node->request_memory) != MEMORY_FREE)
+        for (struct connection *c = n->oldest, *next; c && c->active_ms + STALLED_MS <= now; c = next) {
+            next = c->newer;
+            if (connection_is_stalled(c))
+                connection_close(
+                    c, "it keeps a part of a request or of an answer waiting while memory is short");
+        }
+    if (n->held_bytes) loop_timer_set(n->loop, t, now + PRESSURE_MS);
+}
+
+static void on_turn_timer(struct timer *t) {
+    struct net *n = (struct net *)((char *)t - offsetof(struct net, turn_timer));
+    if (n->turn) connection_turn_over(n->turn);
+}
+
+void net_hold(struct net *n, int64_t bytes) {
+    request_memory_add(&n->node->request_memory, bytes);
+    n->held_bytes += bytes;
+    ASSERT(n->held_bytes >= 0);
+    if (bytes < 0)
+        net_retry_soon(n);
+    else if (n->held_bytes && !heap_has(&n->pressure_timer.node))
+        loop_timer_set(n->loop, &n->pressure_timer, loop_now(n->loop) + PRESSURE_MS);
+}
+
 void net_retry_later(struct net *n, struct connection *c) {
     ASSERT(!c->retry_listed);
     c->retry_listed = true;
@@ -132,6 +170,8 @@ struct net *net_create(struct node *node, int index) {
     n->index = index;
     n->idle_timer.on_due = on_idle_timer;
     n->retry_timer.on_due = on_retry_timer;
+    n->pressure_timer.on_due = on_pressure_timer;
+    n->turn_timer.on_due = on_turn_timer;
     n->retry_last = &n->retry;
     writer_init(&n->out, OUT_LIMIT);
     appender_init(&n->appender, n);

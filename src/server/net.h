@@ -14,7 +14,6 @@ struct inbuf;
 struct node;
 struct fetch_wait;
 
-/* Input buffers in use are counted against queued.max.request.bytes. */
 enum { INBUF_SIZE = 4 << 20, RECV_SIZE = 256 << 10, POOLED_BUFFERS = 8, POOLED_REQUESTS = 64 };
 
 struct net {
@@ -34,15 +33,21 @@ struct net {
     struct connection *retry,
         **retry_last; /* read nothing while too many bytes are queued; who came first is first */
     struct timer retry_timer;
+    int64_t held_bytes; /* parts of requests and of answers, of node->request_memory */
+    struct timer pressure_timer;
+    struct connection *turn; /* of this loop's, which has the turn (request_memory) */
+    struct timer turn_timer;
     int connections;
     struct codec *codec;      /* for recompression and looking into compressed batches */
     struct fetch_wait *woken; /* fetches to look at again at the end of the burst */
 };
 
-/* The connection reads again after a moment (queued.max.request.bytes). */
+/* Counts parts of requests and of answers that stay; bytes < 0: they have gone. */
+void net_hold(struct net *n, int64_t bytes);
+/* The connection goes on after a moment: memory is short. */
 void net_retry_later(struct net *n, struct connection *c);
 void net_retry_forget(struct net *n, struct connection *c);
-/* Queued bytes were given back: those who wait need not wait for the timer. */
+/* Memory was given back: those who wait need not wait for the timer. */
 void net_retry_soon(struct net *n);
 /* Arms the timer of connections.max.idle.ms. */
 void net_watch_idle(struct net *n);

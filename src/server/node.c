@@ -437,7 +437,8 @@ static void make_parts(struct node *n) {
     n->max_request_bytes = (int32_t)config_int(c, CFG_SOCKET_REQUEST_MAX_BYTES);
     n->fetch_max_bytes = (int32_t)config_int(c, CFG_FETCH_MAX_BYTES);
     n->connections_max_idle_ms = config_int(c, CFG_CONNECTIONS_MAX_IDLE_MS);
-    n->queued_max_bytes = config_int(c, CFG_QUEUED_MAX_REQUEST_BYTES);
+    request_memory_init(&n->request_memory, config_int(c, CFG_QUEUED_MAX_REQUEST_BYTES),
+                        n->max_request_bytes);
     n->workers = workers_create(WORKERS);
     int slots = (int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     n->fetch_sessions = fetch_sessions_create(slots, SESSION_ITEMS, SESSION_EVICTION_MS, n->seed);

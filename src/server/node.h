@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "metadata/image.h"
+#include "server/request_memory.h"
 
 struct acceptors;
 struct assignments;
@@ -41,8 +42,7 @@ struct node {
     /* read often, so taken out of the configuration */
     int32_t max_request_bytes, fetch_max_bytes;
     int64_t connections_max_idle_ms;
-    int64_t queued_max_bytes; /* queued.max.request.bytes; −1: no limit */
-    _Atomic int64_t queued_bytes;
+    struct request_memory request_memory;
     struct node_endpoint *endpoints;
     int endpoints_n;
     struct logdir **logdirs;
