@@ -36,6 +36,24 @@ int replica_open(struct replica *p, int64_t now_ms) {
     return 0;
 }
 
+static void recover(struct job *j) { /* on a worker */
+    struct replica *p = (struct replica *)((char *)j - offsetof(struct replica, recover_job));
+    log_lock(p->log);
+    if (!p->deleted) replica_open(p, clock_wall_ms()); /* a failure takes the directory offline */
+    log_unlock(p->log);
+    atomic_store(&p->recovering, false);
+    replica_unref(p);
+}
+
+bool replica_recovers(struct replica *p) {
+    if (!log_must_be_read(p->log) || log_is_offline(p->log)) return false;
+    if (atomic_exchange(&p->recovering, true)) return true;
+    p->recover_job = (struct job){.work = recover};
+    replica_ref(p);
+    workers_submit(p->workers, &p->recover_job);
+    return true;
+}
+
 void replica_wait(struct replica *p, struct waiter *w) {
     w->prev = NULL;
     w->next = p->waiters;

@@ -39,11 +39,12 @@ struct replica {
     struct log *log;
     int32_t leader_epoch; /* under the log's lock, like the two behind it */
     int32_t replicas_n, isr_n;
-    bool deleted;  /* under the log's lock: the topic is gone */
-    bool flushing; /* a flush job is running */
+    bool deleted;            /* under the log's lock: the topic is gone */
+    bool flushing;           /* a flush job is running */
+    _Atomic bool recovering; /* a job opens the log */
     struct waiter *waiters;
     struct flush_waiter *flush_next, *flush_now; /* wait for the next job; for the running one */
-    struct job flush_job;
+    struct job flush_job, recover_job;
     struct workers *workers;
     void (*release_log)(void *arg, struct log *log); /* with the last reference, when it was deleted */
     void *release_arg;
@@ -51,6 +52,10 @@ struct replica {
 
 struct replica *replica_ref(struct replica *p);
 void replica_unref(struct replica *p);
+
+/* Any thread, without the log's lock: must the log be recovered first, which takes too long for a network
+ * loop? Then a worker does it. Whoever asks comes back later, and until then does not take the log's lock. */
+bool replica_recovers(struct replica *p);
 
 /* The rest: with the log's lock held. */
 /* Opens the log if it is not open, and takes its end as the high watermark, which a leader without followers

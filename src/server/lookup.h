@@ -11,7 +11,9 @@
 struct node;
 struct replica;
 
-/* By name: UNKNOWN_TOPIC_OR_PARTITION, or KAFKA_STORAGE_ERROR when its log directory is not there. */
+/* Both: NOT_LEADER_OR_FOLLOWER while a worker recovers the log after a power cut; clients ask again. (The
+ * reference does not listen before it has recovered all logs; here the others are served meanwhile.) By name:
+ * UNKNOWN_TOPIC_OR_PARTITION, or KAFKA_STORAGE_ERROR when its log directory is not there. */
 struct replica *lookup_by_name(struct node *n, struct kstr topic, int32_t partition, int16_t *error);
 /* By id: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR. */
 struct replica *lookup_by_id(struct node *n, const struct uuid *id, int32_t partition, int16_t *error);

@@ -101,6 +101,7 @@ struct logdir *log_dir(const struct log *l) {
 }
 bool log_is_offline(const struct log *l) { return logdir_is_offline(l->dir); }
 bool log_is_future(const struct log *l) { return l->future; }
+bool log_must_be_read(const struct log *l) { return l->must_be_read; }
 bool log_is_open(const struct log *l) { return l->open != NULL; }
 int64_t log_last_used(const struct log *l) { return l->last_used; }
 const struct log_config *log_config(const struct log *l) { return l->config; }
@@ -161,7 +162,7 @@ int log_open(struct log *l, int64_t now_ms) {
     o->jitter_ms =
         l->config->segment_jitter_ms && most > 0 ? (int64_t)(logdir_random(l->dir) % (uint64_t)most) : 0;
     l->trust = TRUST_ALL;
-    l->unverified = false;
+    l->unverified = l->must_be_read = false;
     l->known = true;
     l->latest_epoch = epochs_latest(&o->epochs);
     log_check(l);

@@ -37,6 +37,9 @@ struct uuid log_topic_id(const struct log *l); /* zero when not known */
 struct logdir *log_dir(const struct log *l);
 bool log_is_offline(const struct log *l);
 bool log_is_future(const struct log *l); /* being moved between directories */
+/* A power cut left it: opening it reads all that lies behind its recovery point, and holds its lock all the
+ * while. Becomes false for good once it has been opened. */
+bool log_must_be_read(const struct log *l);
 /* The configuration is borrowed and must outlive the log or the next set. [free] */
 void log_set_config(struct log *l, const struct log_config *c);
 const struct log_config *log_config(const struct log *l);

@@ -94,17 +94,18 @@ struct log {
     int32_t partition, latest_epoch;
     uint32_t cuts; /* how often segments were taken away other than by cleaning */
     uint16_t topic_len;
-    uint8_t trust;           /* enum log_trust, of what is on disk, until it has been opened */
-    bool on_disk;            /* its directory exists */
-    bool metadata;           /* partition.metadata is known to be there */
-    bool future, known;      /* known: end and start are right though it is closed */
-    bool start_inside;       /* the start lies within the first segment: only the checkpoint knows it */
-    bool cleaning;           /* its segments stay until that is over, unless the log is cut or deleted */
-    bool uncleanable;        /* a cleaning failed, and would again */
-    bool cut_known;          /* a recovery point since the cut is being written */
-    _Atomic bool deleted;    /* renamed to -delete, or about to be, set with the lock; only pins keep it */
-    _Atomic bool unverified; /* a crash left it, and it has not been opened since */
-    _Atomic int pins;        /* of logdir.c's own walks, and logdir_hold */
+    uint8_t trust;             /* enum log_trust, of what is on disk, until it has been opened */
+    bool on_disk;              /* its directory exists */
+    bool metadata;             /* partition.metadata is known to be there */
+    bool future, known;        /* known: end and start are right though it is closed */
+    bool start_inside;         /* the start lies within the first segment: only the checkpoint knows it */
+    bool cleaning;             /* its segments stay until that is over, unless the log is cut or deleted */
+    bool uncleanable;          /* a cleaning failed, and would again */
+    bool cut_known;            /* a recovery point since the cut is being written */
+    _Atomic bool deleted;      /* renamed to -delete, or about to be, set with the lock; only pins keep it */
+    _Atomic bool unverified;   /* a crash left it, and it has not been opened since */
+    _Atomic bool must_be_read; /* the crash was a power cut */
+    _Atomic int pins;          /* of logdir.c's own walks, and logdir_hold */
     char name[];
 };
 

@@ -309,6 +309,7 @@ static void see_directory(void *to, const char *name, bool is_dir) {
     /* Kafka closes the metadata log after it has written the marker. */
     if (o->trust == TRUST_ALL && !strcmp(name, METADATA_LOG)) l->trust = TRUST_WRITES;
     l->unverified = l->trust != TRUST_ALL;
+    l->must_be_read = l->trust == TRUST_FLUSHED;
 }
 
 static void see_recovery_point(void *to, const char *name, int64_t offset) {
@@ -331,7 +332,9 @@ static void see_clean_point(void *to, const char *name, int64_t offset) {
 }
 static void see_unverified(void *to, const char *name) {
     struct log *l = find(to, name);
-    if (l) l->trust = TRUST_FLUSHED;
+    if (!l) return;
+    l->trust = TRUST_FLUSHED;
+    l->must_be_read = true;
 }
 
 /* Without its checkpoint a log is recovered from its beginning, which is right but slow. */

@@ -11,6 +11,9 @@ import tempfile
 from lib import wire
 from lib.broker import free_port, ottla_binary
 from lib.case import case, check, equal, main, wait_for
+from lib.records import batch
+
+NOT_LEADER_OR_FOLLOWER = 6
 
 
 class Node:
@@ -55,6 +58,20 @@ class Node:
         with self.connection() as c:
             topic = {"name": name, "numPartitions": partitions, "replicationFactor": 1}
             equal(c.call("CreateTopics", 7, topics=[topic], timeoutMs=10000)["topics"][0]["errorCode"], 0, name)
+
+    def produce(self, topic, records):
+        with self.connection() as c:
+            data = [{"name": topic, "partitionData": [{"index": 0, "records": records}]}]
+            answer = c.call("Produce", 9, acks=-1, timeoutMs=10000, topicData=data)
+            return answer["responses"][0]["partitionResponses"][0]["errorCode"]
+
+    def end_offset(self, topic):
+        with self.connection() as c:
+            partitions = [{"partitionIndex": 0, "currentLeaderEpoch": -1, "timestamp": -1}]
+            topics = [{"name": topic, "partitions": partitions}]
+            answer = c.call("ListOffsets", 5, replicaId=-1, isolationLevel=0, topics=topics)
+            found = answer["topics"][0]["partitions"][0]
+            return found["errorCode"], found["offset"]
 
     def topics(self):
         with self.connection() as c:
@@ -109,6 +126,33 @@ def partitions_are_never_formatted_over():
         equal(got.returncode, 1, "status")
         check("is not formatted" in got.stderr, got.stderr)
         check(os.path.isdir(os.path.join(node.dirs[0], "orders-0")), "the partition is left alone")
+
+
+@case(seconds=60, needs=())
+def after_a_power_cut_logs_are_read():
+    """A log that a power cut left is read by a worker: its clients are asked to come again, the others are served,
+    and nothing of it is lost. (Without .ottla-boot a kill counts as a power cut.)"""
+    with Node() as node:
+        node.start()
+        node.create("large", 1)
+        records = batch([b"x" * 900_000], now=1_700_000_000_000)
+        for _ in range(60):
+            equal(node.produce("large", records), 0, "produce")
+        node.end(signal.SIGKILL)
+        os.unlink(os.path.join(node.dirs[0], ".ottla-boot"))
+        node.start()
+        seen = set()
+
+        def end_offset():
+            code, offset = node.end_offset("large")
+            seen.add(code)
+            return offset if not code else None
+
+        equal(wait_for(end_offset, "the log's end", 20, pause=0.001), 60, "the end after recovery")
+        check(seen <= {0, NOT_LEADER_OR_FOLLOWER}, f"answers meanwhile: {seen}")
+        equal(node.produce("large", records), 0, "produce")
+        equal(node.end_offset("large"), (0, 61), "the end")
+        equal(node.end(), 0, "the stop")
 
 
 @case(seconds=60, needs=())

@@ -51,7 +51,7 @@ struct fetch {
     struct fetch_context context;
     struct fetch_wait *wait; /* NULL: not waiting */
     struct part *parts;
-    int32_t parts_n, readable_n; /* readable: not unlisted */
+    int32_t parts_n, readable_n; /* readable: not unlisted, or soon not */
     int32_t max_bytes, min_bytes;
     int32_t replica_id; /* ≥ 0: a broker; −1: a consumer */
     bool read_committed, by_id;
@@ -307,7 +307,8 @@ static bool list_parts(struct fetch *f) {
         p->replica = f->by_id ? lookup_by_id(r->node, &i->topic_id, i->partition, &p->error)
                               : lookup_by_name(r->node, i->topic, i->partition, &p->error);
         p->unlisted = p->error && p->error != KERR_KAFKA_STORAGE_ERROR;
-        f->readable_n += !p->unlisted;
+        /* One that is being recovered is waited for like one without records. */
+        f->readable_n += !p->unlisted || p->error == KERR_NOT_LEADER_OR_FOLLOWER;
         if (p->error) part_failed(p, p->error);
     }
     return true;
