@@ -42,6 +42,8 @@ struct create_partitions_request;
 struct create_partitions_response;
 struct incremental_alter_configs_request;
 struct incremental_alter_configs_response;
+struct alter_client_quotas_request;
+struct alter_client_quotas_response;
 struct alter_configs_request;
 struct alter_configs_response;
 struct broker_registration_request;
@@ -89,6 +91,8 @@ struct controller_hooks {
      * returns the number of rows. NULL hook: no rows. */
     int32_t (*topic_rows)(void *ctx, const struct image *image, const struct config_entry *overrides,
                           int32_t n, struct arena *a, struct topic_config_row **rows);
+    /* AlterClientQuotas: is it an address, or a name that has one? NULL hook: everything is. */
+    bool (*is_host)(void *ctx, const char *host);
 };
 
 struct controller_config {
@@ -152,6 +156,10 @@ void controller_alter_configs(struct controller *c, const struct controller_cont
                               struct alter_configs_response *response, struct record_list *records);
 /* kraft_version: that of the quorum; on return what it shall be. The owner raises it (it is no record of the
  * metadata) before it appends the records. */
+void controller_alter_client_quotas(struct controller *c, const struct controller_context *x,
+                                    const struct alter_client_quotas_request *request,
+                                    struct alter_client_quotas_response *response,
+                                    struct record_list *records);
 void controller_update_features(struct controller *c, const struct controller_context *x, int16_t version,
                                 const struct update_features_request *request, int16_t *kraft_version,
                                 struct update_features_response *response, struct record_list *records);

@@ -111,3 +111,12 @@ void socket_buffers(int fd, int send_bytes, int receive_bytes) {
 }
 
 void socket_close(int fd) { close(fd); }
+
+bool socket_resolve(const char *host, char (*numeric)[48]) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    if (getaddrinfo(host, NULL, &hints, &found)) return false;
+    bool ok = !numeric ||
+              !getnameinfo(found->ai_addr, found->ai_addrlen, *numeric, sizeof *numeric, NULL, 0, NI_NUMERICHOST);
+    freeaddrinfo(found);
+    return ok;
+}

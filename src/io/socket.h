@@ -30,5 +30,8 @@ ssize_t socket_send(int fd, const void *from, size_t n, bool more);
 ssize_t socket_sendfile(int fd, int file, int64_t at, size_t n);
 void socket_buffers(int fd, int send_bytes, int receive_bytes); /* -1: the system's */
 void socket_close(int fd);
+/* An address's text, or a name's first address; NULL: only whether there is one. May ask a name server, and
+ * block for that. */
+bool socket_resolve(const char *host, char (*numeric)[48]);
 
 #endif

@@ -225,6 +225,8 @@ int16_t image_feature(const struct image *i, const char *name);
 int32_t image_features_n(const struct image *i);
 struct feature_level image_feature_at(const struct image *i, int32_t at);
 
+/* The key of an entity in image.quotas: its parts in order of type. Memory of the arena; NULL without. */
+const void *image_quota_key(const struct quota_part *parts, int32_t n, struct arena *a, size_t *len);
 const struct scram_credential *image_scram(const struct image *i, int8_t mechanism, const char *user,
                                            size_t len);
 

@@ -123,7 +123,7 @@ static void quota_entity_fill(struct packer *p, struct quota_entity *to, const s
 }
 OBJECT_NEW(quota_entity)
 
-const void *quota_key(const struct quota_part *parts, int32_t n, struct arena *a, size_t *len) {
+const void *image_quota_key(const struct quota_part *parts, int32_t n, struct arena *a, size_t *len) {
     size_t size = 0;
     for (int32_t i = 0; i < n; i++)
         size += 8 + strlen(parts[i].type) + (parts[i].name ? strlen(parts[i].name) : 0);

@@ -47,8 +47,6 @@ struct config_set *config_set_new(const struct config_set *spec);
 struct broker *broker_new(const struct broker *spec);
 struct controller_node *controller_node_new(const struct controller_node *spec);
 struct quota_entity *quota_entity_new(const struct quota_entity *spec);
-/* The map key of an entity: its parts in order. Writes to memory of the arena; NULL without memory. */
-const void *quota_key(const struct quota_part *parts, int32_t n, struct arena *a, size_t *len);
 struct scram_credential *scram_credential_new(const struct scram_credential *spec);
 struct acl *acl_new(const struct acl *spec);
 struct delegation_token *delegation_token_new(const struct delegation_token *spec);

@@ -23,7 +23,7 @@ int quotas_replay(struct replay *r, const struct client_quota_record *q) {
                                        replay_text(r, q->entity[i].entity_name)};
     qsort(parts, (size_t)q->entity_n, sizeof *parts, by_type);
     struct quota_entity spec = {.parts = parts, .parts_n = q->entity_n};
-    spec.key = quota_key(parts, q->entity_n, &r->arena, &spec.key_len);
+    spec.key = image_quota_key(parts, q->entity_n, &r->arena, &spec.key_len);
     ASSERT(spec.key);
     const struct quota_entity *old = pmap_get(&r->image->quotas, spec.key, spec.key_len);
     int32_t n = old ? old->values_n : 0, to = 0;

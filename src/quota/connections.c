@@ -6,7 +6,7 @@
 #include "base/hashmap.h"
 #include "base/mem.h"
 
-enum { ADDRESS_IDLE_MS = 3600 * 1000 };
+enum { ADDRESS_IDLE_MS = 3600 * 1000, SWEEP_MS = 600000 };
 
 struct connection_source {
     struct connection_source *next;
@@ -29,6 +29,7 @@ struct connections {
     int32_t all_limit, address_limit;
     struct connection_source *listeners;
     struct hashmap addresses;
+    int64_t swept_ms;
 };
 
 struct connections *connections_new(const struct rate_window *w, uint64_t seed) {
@@ -89,8 +90,6 @@ static void remove_addresses(struct connections *c, int64_t before) {
     free(gone);
 }
 
-void connections_expire(struct connections *c, int64_t now) { remove_addresses(c, now - ADDRESS_IDLE_MS); }
-
 void connections_forget_addresses(struct connections *c) {
     struct hashmap_entry *e;
     c->address_limit = CONNECTION_RATE_UNLIMITED;
@@ -135,6 +134,8 @@ int32_t connections_wait_ms(struct connections *c, struct connection_source *l, 
 
 int32_t connections_refuse_ms(struct connections *c, struct connection_source *l, bool exempt,
                               const char *address, int64_t now) {
+    if (now - c->swept_ms >= SWEEP_MS) remove_addresses(c, now - ADDRESS_IDLE_MS);
+    if (now - c->swept_ms >= SWEEP_MS) c->swept_ms = now;
     struct address *a = hashmap_get(&c->addresses, address, strlen(address));
     int32_t limit = a && a->own ? a->own_limit : c->address_limit;
     if (limit == CONNECTION_RATE_UNLIMITED) return 0;

@@ -34,6 +34,5 @@ int32_t connections_wait_ms(struct connections *c, struct connection_source *l, 
  * counted anywhere). */
 int32_t connections_refuse_ms(struct connections *c, struct connection_source *l, bool exempt,
                               const char *address, int64_t now);
-void connections_expire(struct connections *c, int64_t now);
 
 #endif

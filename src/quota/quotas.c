@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "quota/bucket.h"
 
-enum { TOUCH_MS = 1000, NS_PER_PERCENT = 10000000 };
+enum { TOUCH_MS = 1000, SWEEP_MS = 600000, NS_PER_PERCENT = 10000000 };
+#define LONG_AGO (INT64_MIN / 4)
 
 struct meter {
     atomic_uint refs;
@@ -39,6 +40,7 @@ struct quotas_own {
     struct limits *limits;
     struct hashmap meters;
     struct meter *crowd[QUOTA_TYPES];
+    int64_t swept_ms;
 };
 
 void quotas_init(struct quotas *q, const struct quotas_options *o) {
@@ -84,6 +86,7 @@ static struct meter *meter_new(const struct quotas_own *own, enum quota_type typ
     if (key_len) memcpy(m->key, key, key_len);
     m->key_len = key_len;
     m->user_len = m->client_len = -1;
+    m->bucket.filled_ms = LONG_AGO; /* so it is full */
     return m;
 }
 
@@ -131,6 +134,12 @@ static void forget_idle(struct quotas_own *own, int64_t now, bool crowded) {
     free(idle);
 }
 
+static void sweep(struct quotas_own *own, int64_t now) {
+    if (now - own->swept_ms < SWEEP_MS) return;
+    own->swept_ms = now;
+    forget_idle(own, now, false);
+}
+
 static struct meter *crowd_of(struct quotas_own *own, enum quota_type type) {
     if (own->crowd[type]) return own->crowd[type];
     own->crowd[type] = meter_new(own, type, "", 0);
@@ -159,6 +168,7 @@ struct meter *quotas_meter(struct quotas *q, enum quota_type type, struct kstr u
     struct quotas_own *own = q->own;
     struct meter *m = NULL;
     pthread_mutex_lock(&own->lock);
+    sweep(own, now);
     struct limit_found f = limits_find(own->limits, type, user, client_id);
     if (f.limit < QUOTA_UNLIMITED) {
         m = find(own, type, f.by_user ? user : KSTR_NULL, f.by_client ? client_id : KSTR_NULL, now);
@@ -196,12 +206,6 @@ void quotas_apply(struct quotas *q, struct limits *limits) {
     atomic_fetch_add_explicit(&q->generation, 1, memory_order_release);
     pthread_mutex_unlock(&own->lock);
     limits_free(before);
-}
-
-void quotas_expire(struct quotas *q, int64_t now) {
-    pthread_mutex_lock(&q->own->lock);
-    forget_idle(q->own, now, false);
-    pthread_mutex_unlock(&q->own->lock);
 }
 
 /* ---- recording ---- */
@@ -270,6 +274,7 @@ bool meter_take(struct meter *m, double n, bool strict, int64_t now, int32_t *th
 
 void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const struct meter_view *v), void *arg) {
     pthread_mutex_lock(&q->own->lock);
+    sweep(q->own, now);
     struct hashmap_entry *e;
     for (size_t i = 0; (e = hashmap_next(&q->own->meters, &i));) {
         struct meter *m = e->value;

@@ -69,9 +69,6 @@ double meter_most(const struct meter *m);
  * below zero and returns false; else takes, and returns true. *throttle_ms: until it is no longer below zero. */
 bool meter_take(struct meter *m, double n, bool strict, int64_t now, int32_t *throttle_ms);
 
-/* Forgets what is idle. Any thread. */
-void quotas_expire(struct quotas *q, int64_t now);
-
 /* For the metrics: each meter, under the lock. */
 struct meter_view {
     enum quota_type type;

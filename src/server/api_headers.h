@@ -3,6 +3,7 @@
 #define OTTLA_SERVER_API_HEADERS_H
 
 #include "api/add_raft_voter.h"
+#include "api/alter_client_quotas.h"
 #include "api/alter_configs.h"
 #include "api/alter_partition_reassignments.h"
 #include "api/alter_user_scram_credentials.h"
@@ -18,6 +19,7 @@
 #include "api/delete_records.h"
 #include "api/delete_topics.h"
 #include "api/describe_acls.h"
+#include "api/describe_client_quotas.h"
 #include "api/describe_cluster.h"
 #include "api/describe_configs.h"
 #include "api/describe_delegation_token.h"

@@ -16,6 +16,7 @@
 #include "io/clock.h"
 #include "server/control.h"
 #include "server/node.h"
+#include "server/throttle.h"
 
 enum { NAMES_MAX = 1000 };
 
@@ -24,15 +25,17 @@ struct auto_create {
     struct node *node;
     struct arena arena;
     struct create_topics_request in;
+    struct change_quota quota; /* of the client that asked */
 };
 
 bool auto_create_enabled(const struct node *n) {
     return config_bool(n->config, CFG_AUTO_CREATE_TOPICS_ENABLE);
 }
 
-struct auto_create *auto_create_begin(struct node *n) {
+struct auto_create *auto_create_begin(struct request *r) {
     struct auto_create *c = xcalloc(1, sizeof *c);
-    c->node = n;
+    c->node = r->node;
+    change_quota_begin(&c->quota, r, 0);
     arena_init(&c->arena, 4 << 20);
     create_topics_request_init(&c->in);
     return c;
@@ -117,6 +120,12 @@ static void leave_out_existing(struct auto_create *c, const struct image *image)
     c->in.topics_n = kept;
 }
 
+static void auto_create_free(struct auto_create *c) {
+    change_quota_free(&c->quota);
+    arena_free(&c->arena);
+    free(c);
+}
+
 static void create(struct mail *m) { /* control thread */
     struct auto_create *c = (struct auto_create *)m;
     struct control *control = c->node->control;
@@ -125,7 +134,10 @@ static void create(struct mail *m) { /* control thread */
     record_list_init(&records);
     leave_out_existing(c, controller_image(control->controller));
     if (c->in.topics_n) {
-        struct controller_context x = {.arena = &c->arena, .now_ms = clock_wall_ms()};
+        struct controller_context x = {.arena = &c->arena,
+                                       .now_ms = clock_wall_ms(),
+                                       .mutate = change_quota_take,
+                                       .ctx = &c->quota};
         controller_create_topics(control->controller, &x, &c->in, &out, &records);
         int err = control_commit(control, &records);
         if (err) LOG_WARN("control", "auto-creation of %d topics: %s", c->in.topics_n, oerr_text(err));
@@ -134,14 +146,12 @@ static void create(struct mail *m) { /* control thread */
                      kerr_name(out.topics[i].error_code));
     }
     record_list_free(&records);
-    arena_free(&c->arena);
-    free(c);
+    auto_create_free(c);
 }
 
 void auto_create_submit(struct auto_create *c) {
     if (!c->in.topics_n) {
-        arena_free(&c->arena);
-        free(c);
+        auto_create_free(c);
         return;
     }
     c->mail.deliver = create;

@@ -10,12 +10,13 @@
 
 struct auto_create;
 struct node;
+struct request;
 
 bool auto_create_enabled(const struct node *n);
-/* Any thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making
+/* Loop thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making
  * already, or exist when their turn comes, are left out. The coordinators' topics get their own
- * settings. */
-struct auto_create *auto_create_begin(struct node *n);
+ * settings. `r`: whose quota on changes of topics counts. */
+struct auto_create *auto_create_begin(struct request *r);
 void auto_create_add(struct auto_create *c, struct kstr name);
 void auto_create_submit(struct auto_create *c);
 

@@ -9,6 +9,7 @@
 #include "config/describe.h"
 #include "config/group_config.h"
 #include "config/topic_config.h"
+#include "io/socket.h"
 #include "server/dynamic_config.h"
 #include "server/node.h"
 
@@ -83,10 +84,13 @@ static int32_t topic_rows(void *ctx, const struct image *image, const struct con
     return *rows ? all.n : 0;
 }
 
+static bool is_host(void *ctx, const char *host) { return socket_resolve(host, NULL); }
+
 struct controller_hooks config_hooks(struct node *n) {
     return (struct controller_hooks){.ctx = n,
                                      .validate = validate,
                                      .is_list = is_list,
                                      .default_value = default_value,
-                                     .topic_rows = topic_rows};
+                                     .topic_rows = topic_rows,
+                                     .is_host = is_host};
 }

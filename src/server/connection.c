@@ -32,6 +32,7 @@
 #include "server/dispatch.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/throttle.h"
 
 enum { MAX_IN_FLIGHT = 256, SMALL_PART = 64 << 10, MAX_SENDFILE = 1 << 20 };
 
@@ -364,6 +365,8 @@ static void run_requests(struct connection *c) {
     struct net *n = c->net;
     c->held = c->whole_waits = false;
     while (c->in && !c->closing && !c->out_first) {
+    c->held = false;
+    while (c->in && !c->closing && !c->out_first && !c->throttled) {
         struct inbuf *b = c->in;
         size_t have = b->to - b->from;
         if (have < 4) return;
@@ -421,8 +424,10 @@ static void process(struct connection *c) {
     n->bursting = c;
     c->busy = true;
     run_requests(c);
+    int64_t since = throttle_clock(c);
     appender_flush(&n->appender);
     drain(c);
+    if (since) throttle_spent(c, since);
     detach_waiting(c);
     c->busy = false;
     n->bursting = NULL;
@@ -460,6 +465,7 @@ static int receive(struct connection *c, size_t most) {
 
 /* Something is in flight that nothing may pass: the bytes stay in the socket. */
 static bool muted(const struct connection *c) {
+    if (c->throttled) return true;
     return c->first &&
            (c->held || !(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
 }
@@ -568,6 +574,7 @@ void connection_close(struct connection *c, const char *why) {
             if (r->cancel) r->cancel(r);
         }
     }
+    throttle_free(n, c->throttle);
     forget(c);
     free(c->software_name);
     free(c->software_version);

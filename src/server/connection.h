@@ -14,6 +14,7 @@ struct net;
 struct inbuf;
 struct outpiece;
 struct acceptor;
+struct throttle;
 
 struct connection {
     struct loop_fd io;
@@ -33,8 +34,11 @@ struct connection {
     bool has_turn, turn_used;               /* request_memory: used when a request has begun in it */
     int turns;                              /* that were too slow, since the last whole request */
     size_t turn_bytes;                      /* read in this one */
+    bool throttled;                         /* nothing new begins: server/throttle */
+    bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
     bool told_to_leave;                     /* max.connections */
     struct connection *next_retry;
+    struct throttle *throttle; /* owned, NULL while no quota is set */
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */

@@ -15,6 +15,7 @@
 #include "server/connection.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/throttle.h"
 #include "wire/api.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -93,7 +94,12 @@ void dispatch_frame(struct connection *c, const uint8_t *frame, size_t n) {
         return;
     }
     link_request(c, r);
-    h->handle(r, body);
+    if (throttle_on(r->node)) {
+        throttle_begin(r, n);
+        h->handle(r, body);
+        throttle_handled(r);
+    } else
+        h->handle(r, body);
 }
 
 int dispatch_encode(struct request *r, struct net *n) {

@@ -374,17 +374,22 @@ int32_t fetch_context_keep(struct fetch_sessions *cache, struct fetch_context *c
     return id;
 }
 
+bool fetch_item_says(const struct fetch_context *c, const struct fetch_item *i, int16_t error,
+                     int64_t high_watermark, int64_t log_start, bool has_records, bool diverging) {
+    return !c->session || has_records || error || diverging || i->high_watermark != high_watermark ||
+           i->log_start != log_start;
+}
+
 bool fetch_item_answer(struct fetch_context *c, struct fetch_item *i, int16_t error, int64_t high_watermark,
                        int64_t log_start, bool has_records, bool diverging) {
-    bool must =
-        has_records || error || diverging || i->high_watermark != high_watermark || i->log_start != log_start;
+    bool says = fetch_item_says(c, i, error, high_watermark, log_start, has_records, diverging);
     i->high_watermark = error ? -1 : high_watermark;
     i->log_start = log_start;
     if (has_records && c->session && c->session->last != i) {
         list_remove(c->session, i);
         list_append(&c->session->first, &c->session->last, i);
     }
-    return must || !c->session;
+    return says;
 }
 
 void fetch_context_end(struct fetch_sessions *cache, struct fetch_context *c) {

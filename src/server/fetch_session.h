@@ -64,8 +64,10 @@ int fetch_context_begin(struct fetch_sessions *s, const struct fetch_request *in
 /* A full fetch was answered with the items' high watermarks and log starts: makes the session. Its id, or 0:
  * no room. */
 int32_t fetch_context_keep(struct fetch_sessions *s, struct fetch_context *c, bool uses_ids, int64_t now_ms);
-/* Incremental: has the partition something to say, compared with the last answer? Remembers it; has_records
- * moves the item to the end of the order. */
+/* Incremental: has the partition something to say, compared with the last answer? */
+bool fetch_item_says(const struct fetch_context *c, const struct fetch_item *i, int16_t error,
+                     int64_t high_watermark, int64_t log_start, bool has_records, bool diverging);
+/* The same, and remembers it as the last answer; has_records moves the item to the end of the order. */
 bool fetch_item_answer(struct fetch_context *c, struct fetch_item *i, int16_t error, int64_t high_watermark,
                        int64_t log_start, bool has_records, bool diverging);
 void fetch_context_end(struct fetch_sessions *s, struct fetch_context *c);

@@ -1,5 +1,7 @@
 /* The table of handlers: what api_list.h names, with its generated decoder and encoder behind functions of
  * one type. */
+#include <string.h>
+
 #include "base/assert.h"
 #include "server/handlers/handlers.h"
 #include "server/request.h"
@@ -30,12 +32,20 @@ static struct handler table[HANDLER_KEYS] = {
                        API_##api_key,                                                                        \
                        0,                                                                                    \
                        0,                                                                                    \
-                       0},
+                       0,                                                                                    \
+                       -1},
 #include "server/api_list.h"
 #undef API
 };
 
 void handlers_init(bool unstable) {
+static int throttle_at(const struct shape *response) {
+    for (int i = 0; i < response->n; i++)
+        if (!strcmp(response->fields[i].name, "throttleTimeMs")) return response->fields[i].offset;
+    return -1;
+}
+
+void handlers_init(void) {
     for (int key = 0; key < HANDLER_KEYS; key++) {
         if (!table[key].handle) continue;
         const struct api *api = api_find((int16_t)key);
@@ -43,6 +53,7 @@ void handlers_init(bool unstable) {
         table[key].min_version = api->first;
         table[key].max_version = unstable ? api->last : api->stable;
         table[key].flexible = api->flexible;
+        table[key].throttle_at = throttle_at(api->response->shape);
     }
 }
 

@@ -40,6 +40,8 @@ struct net {
     int connections;
     struct codec *codec;      /* for recompression and looking into compressed batches */
     struct fetch_wait *woken; /* fetches to look at again at the end of the burst */
+    struct request *handling; /* in its handler, since; while quotas on time are set */
+    int64_t handling_since;   /* ns */
 };
 
 /* Counts parts of requests and of answers that stay; bytes < 0: they have gone. */

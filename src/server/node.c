@@ -50,6 +50,7 @@
 #include "server/net.h"
 #include "server/producer_ids.h"
 #include "server/request.h"
+#include "server/throttle.h"
 #include "server/topic_settings.h"
 #include "storage/log.h"
 #include "storage/logdir.h"
@@ -91,6 +92,7 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     bool new_defaults = dynamic_config_apply(n, delta);
     if (n->replicas) publish_to_replicas(n, delta, new_defaults);
     if (n->assignments) assignments_apply(n->assignments, delta);
+    if (delta->quotas_changed) throttle_load(n, delta->after);
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
@@ -340,6 +342,7 @@ static int open_metadata(struct node *n, const struct config_node *c, struct str
     if (!err) {
         n->kraft_version = kraft_version(n->control->kraft);
         dynamic_config_load(n, n->image);
+        throttle_load(n, n->image);
     }
     if (err) strbuf_addf(error, "the metadata log cannot be opened: %s", why ? why : oerr_text(err));
     free(why);
@@ -447,6 +450,7 @@ static void make_parts(struct node *n) {
     n->nets_n = loops_wanted(c);
     n->nets = xcalloc((size_t)n->nets_n, sizeof(struct net *));
     for (int i = 0; i < n->nets_n; i++) n->nets[i] = net_create(n, i);
+    throttle_init(n);
 }
 
 static int open_all(struct node *n, struct strbuf *error) {
@@ -497,6 +501,7 @@ static void free_parts(struct node *n, bool stopped) {
     free(n->directory_ids);
     format_free(n->format);
     free(n->default_settings);
+    quotas_free(&n->quotas);
     image_unref(n->image);
     config_cell_free(&n->current);
     config_unref(n->config);

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "metadata/image.h"
 #include "server/request_memory.h"
+#include "quota/quotas.h"
 
 struct acceptors;
 struct assignments;
@@ -64,6 +65,7 @@ struct node {
     struct housekeeping *housekeeping;
     struct cleaners *cleaners; /* NULL: log.cleaner.enable=false */
     struct producer_ids *producer_ids;
+    struct quotas quotas; /* of clients: server/throttle */
     int64_t broker_epoch;
     pthread_mutex_t image_lock;
     struct image *image;

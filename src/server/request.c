@@ -8,6 +8,7 @@
 #include "server/connection.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/throttle.h"
 
 enum { KEPT_BACK = 64 << 10 }; /* of the arena's limit, for request_alloc */
 
@@ -36,6 +37,7 @@ struct image *request_image_again(struct request *r) {
 static void done(struct request *r) {
     ASSERT(!r->done);
     r->done = true;
+    if (throttle_on(r->node)) throttle_finish(r);
     if (r->orphan)
         net_request_free(r->net, r);
     else

@@ -55,6 +55,7 @@ struct handler {
     uint16_t flags;
     int16_t key, min_version, max_version; /* what is served and advertised */
     int16_t flexible;                      /* the first version with flexible headers */
+    int throttle_at;                       /* where the response has its throttle time; -1: nowhere */
 };
 
 enum { HANDLER_KEYS = 128 };
@@ -75,7 +76,9 @@ struct request {
     struct kstr client_id;
     bool done, silent, orphan;
     bool failed; /* done, and the connection ends here */
-    int32_t throttle_ms;
+    bool metered, charged; /* server/throttle: it began under quotas; its time is counted */
+    int32_t throttle_ms;   /* a quota asks for that much silence after the answer */
+    int64_t local_ns;      /* of the loop, in its handler; while quotas on time are set */
     const void *out;                   /* the response, once done */
     void (*resume)(struct request *r); /* of request_resume */
     void (*cancel)(

@@ -109,6 +109,11 @@ static void write_time(struct request *r) {
 static int64_t now_ms(const struct request *r) { return loop_now(r->net->loop); }
 
 void throttle_begin(struct request *r, size_t bytes) {
+    r->metered = true;
+    if (r->client_id.len > 0 && r->handler->flags & API_PIPELINED) { /* it may outlive its buffer */
+        const char *copy = arena_strndup(&r->arena, r->client_id.s, (size_t)r->client_id.len);
+        r->client_id = (struct kstr){copy ? copy : "", copy ? r->client_id.len : 0};
+    }
     struct meter *m = r->handler->key == API_PRODUCE ? meter_of(r, QUOTA_PRODUCE) : NULL;
     if (m) r->throttle_ms = meter_record_throttle(m, r->net->index, (int64_t)bytes, now_ms(r));
     if (r->throttle_ms) r->conn->throttled = true;
@@ -144,7 +149,7 @@ static enum quota_type type_of(const struct request *r) {
 }
 
 void throttle_finish(struct request *r) {
-    if (!r->conn) return;
+    if (!r->conn || !r->metered) return;
     int32_t own = r->throttle_ms, time = r->charged ? 0 : record_time(r);
     bool by_time = time >= own && time > 0;
     if (by_time) r->throttle_ms = time;
@@ -198,10 +203,13 @@ bool change_quota_take(void *arg, int32_t partitions) {
     return taken;
 }
 
-void change_quota_end(struct change_quota *q, struct request *r) {
-    if (q->throttle_ms > r->throttle_ms) r->throttle_ms = q->throttle_ms;
+void change_quota_free(struct change_quota *q) {
     meter_unref(q->meter);
     q->meter = NULL;
+}
+
+void change_quota_end(const struct change_quota *q, struct request *r) {
+    if (q->throttle_ms > r->throttle_ms) r->throttle_ms = q->throttle_ms;
 }
 
 /* ---- the node ---- */

@@ -47,7 +47,7 @@ void throttle_free(struct net *n, struct throttle *t);
 
 /* ---- changes of topics ---- */
 
-/* The quota of one command, from its request to the end of the command (control thread). */
+/* The quota of one command. */
 struct change_quota {
     struct meter *meter; /* NULL: no limit */
     bool strict;
@@ -57,8 +57,10 @@ struct change_quota {
 void change_quota_begin(struct change_quota *q, struct request *r, int16_t strict_since);
 /* As controller_context.mutate. Control thread. */
 bool change_quota_take(void *q, int32_t partitions);
-/* Loop thread, before request_finish. */
-void change_quota_end(struct change_quota *q, struct request *r);
+/* The command has run. Control thread. */
+void change_quota_free(struct change_quota *q);
+/* Loop thread, before request_finish: the client is told, and made to wait. */
+void change_quota_end(const struct change_quota *q, struct request *r);
 
 /* ---- the node ---- */
 

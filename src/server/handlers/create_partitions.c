@@ -5,23 +5,34 @@
 #include "api/create_partitions.h"
 #include "io/clock.h"
 #include "server/control.h"
+#include "server/throttle.h"
+
+enum { FIRST_STRICT_VERSION = 3 }; /* an exceeded quota refuses; before, it makes wait */
 
 struct state {
     const struct create_partitions_request *in;
     struct create_partitions_response out;
+    struct change_quota quota;
 };
 
 static void command(struct control *c, struct request *r, struct record_list *records) {
     struct state *s = r->state;
-    struct controller_context x = {.arena = &r->arena, .now_ms = clock_wall_ms()};
+    struct controller_context x = {
+        .arena = &r->arena, .now_ms = clock_wall_ms(), .mutate = change_quota_take, .ctx = &s->quota};
     controller_create_partitions(c->controller, &x, s->in, &s->out, records);
+    change_quota_free(&s->quota);
 }
 
-static void finish(struct request *r) { request_finish(r, &((struct state *)r->state)->out); }
+static void finish(struct request *r) {
+    struct state *s = r->state;
+    change_quota_end(&s->quota, r);
+    request_finish(r, &s->out);
+}
 
 void handle_create_partitions(struct request *r, const struct create_partitions_request *in) {
     struct state *s = request_alloc(r, sizeof *s);
     s->in = in;
     r->state = s;
+    change_quota_begin(&s->quota, r, FIRST_STRICT_VERSION);
     control_submit(r, command, finish);
 }

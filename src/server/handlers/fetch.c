@@ -23,6 +23,7 @@
 #include "server/lookup.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/throttle.h"
 #include "storage/log.h"
 
 enum {
@@ -193,11 +194,28 @@ static int32_t choose(struct fetch *f, struct part **chosen) {
         for (int32_t i = 0; i < f->parts_n; i++) {
             struct part *p = &f->parts[i];
             if (p->unlisted != (pass == 1)) continue;
-            if (fetch_item_answer(&f->context, p->item, p->error, p->high_watermark, p->log_start,
-                                  p->slice.len > 0, p->diverging_epoch >= 0))
+            if (fetch_item_says(&f->context, p->item, p->error, p->high_watermark, p->log_start,
+                                p->slice.len > 0, p->diverging_epoch >= 0))
                 chosen[n++] = p;
         }
     return n;
+}
+
+/* The answer goes: the session remembers what it said. */
+static void remember(struct fetch *f) {
+    for (int32_t i = 0; i < f->parts_n; i++) {
+        struct part *p = &f->parts[i];
+        fetch_item_answer(&f->context, p->item, p->error, p->high_watermark, p->log_start, p->slice.len > 0,
+                          p->diverging_epoch >= 0);
+    }
+}
+
+/* A quota is exceeded: nothing is said, and remembered, this time. */
+static void take_back(struct fetch_response *out) {
+    for (int32_t t = 0; t < out->responses_n; t++)
+        for (int32_t i = 0; i < out->responses[t].partitions_n; i++)
+            file_unref(out->responses[t].partitions[i].records.file);
+    out->responses_n = 0;
 }
 
 static bool fill(struct fetch *f, struct fetch_response *out) {
@@ -234,7 +252,13 @@ static void finish(struct fetch *f) {
     end(f);
     bool ok = fill(f, out);
     out->session_id = f->context.session ? f->context.session->id : 0;
-    if (ok && f->context.full && r->version >= 7)
+    bool throttled =
+        ok && throttle_on(r->node) && throttle_fetch(r, 4 + fetch_response_size(out, r->version));
+    if (throttled)
+        take_back(out);
+    else
+        remember(f);
+    if (ok && !throttled && f->context.full && r->version >= 7)
         out->session_id =
             fetch_context_keep(r->node->fetch_sessions, &f->context, f->by_id, loop_now(r->net->loop));
     drop_slices(f);
@@ -357,6 +381,10 @@ void handle_fetch(struct request *r, const struct fetch_request *in) {
     f->read_committed = in->isolation_level == READ_COMMITTED;
     f->replica_id = r->version >= 15 ? in->replica_state.replica_id : in->replica_id;
     f->max_bytes = in->max_bytes < r->node->fetch_max_bytes ? in->max_bytes : r->node->fetch_max_bytes;
+    if (throttle_on(r->node)) {
+        int32_t most = throttle_fetch_most(r);
+        if (f->max_bytes > most) f->max_bytes = most;
+    }
     f->min_bytes = in->min_bytes < f->max_bytes ? in->min_bytes : f->max_bytes;
     int64_t now = loop_now(r->net->loop);
     f->deadline = now + (in->max_wait_ms > 0 ? in->max_wait_ms : 0);

@@ -63,7 +63,7 @@ static struct found find_partition(struct request *r, enum coordinator_kind kind
     struct kstr name = coordinators_topic(r->node->coordinators, kind);
     const struct topic *t = image_topic_by_name(image, name.s, (size_t)name.len);
     if (!t) {
-        struct auto_create *c = auto_create_begin(r->node);
+        struct auto_create *c = auto_create_begin(r);
         auto_create_add(c, name);
         auto_create_submit(c);
         return none(KERR_COORDINATOR_NOT_AVAILABLE);
