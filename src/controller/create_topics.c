@@ -269,7 +269,7 @@ static struct api_error create_topic(struct controller *c, const struct controll
     struct layout l = {0};
     if (!api_failed(e)) e = layout_of(c, t, &l, x->arena);
     if (!api_failed(e) && x->mutate && !x->mutate(x->ctx, l.n))
-        e = api_error_of(KERR_THROTTLING_QUOTA_EXCEEDED);
+        e = (struct api_error){KERR_THROTTLING_QUOTA_EXCEEDED, NULL};
     if (api_failed(e)) goto out;
     struct topic shell = {.id = uuid_random(&c->random)};
     record_add_topic(records, 0, &(struct topic_record){.name = t->name, .topic_id = shell.id});

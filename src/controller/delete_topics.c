@@ -40,7 +40,7 @@ static void count(struct hashmap *m, const void *key, size_t len) {
 
 static struct api_error remove_topic(struct work *w, const struct topic *t) {
     if (w->x->mutate && !w->x->mutate(w->x->ctx, t->partitions_n))
-        return api_error_of(KERR_THROTTLING_QUOTA_EXCEEDED);
+        return (struct api_error){KERR_THROTTLING_QUOTA_EXCEEDED, NULL};
     record_add_remove_topic(w->records, 0, &(struct remove_topic_record){.topic_id = t->id});
     return API_OK;
 }

@@ -1,8 +1,8 @@
 /* AlterClientQuotas (ClientQuotaControlManager; the maps that AlterClientQuotasRequest makes of its lists).
  *
  * An entity changes as a whole or not at all, and may come once in a request. Where several things are wrong
- * with one, the reference names the first in the order of its hash maps: so parts and keys are looked at in that
- * order here, too (map_order). */
+ * with one, the reference names the first in the order of its hash maps: so parts and keys are looked at in
+ * that order here, too (map_order). */
 #include "api/alter_client_quotas.h"
 #include "base/assert.h"
 #include "base/hashmap.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 
 enum { SENTENCE_MAX = 64 << 10 };
+#define WHOLE 9007199254740992.0 /* 2^53: numbers above have no fraction */
 
 struct entry { /* of the request, its parts as a map: each type once */
     struct quota_part *parts;
@@ -42,7 +43,8 @@ static void map_order(const char *const *names, int32_t n, int32_t room, int32_t
     for (int32_t i = 0; i < n; i++) {
         uint32_t bucket = map_hash(names[i]) & (cap - 1);
         int32_t at = i;
-        for (; at > 0 && (map_hash(names[order[at - 1]]) & (cap - 1)) > bucket; at--) order[at] = order[at - 1];
+        for (; at > 0 && (map_hash(names[order[at - 1]]) & (cap - 1)) > bucket; at--)
+            order[at] = order[at - 1];
         order[at] = i;
     }
 }
@@ -87,7 +89,8 @@ static bool print_entity(struct entry *e, struct arena *a) {
     strbuf_init(&text, SENTENCE_MAX);
     strbuf_adds(&text, "ClientQuotaEntity(entries={");
     for (int32_t i = 0; i < e->parts_n; i++)
-        strbuf_addf(&text, "%s%s=%s", i ? ", " : "", e->parts[i].type, e->parts[i].name ? e->parts[i].name : "null");
+        strbuf_addf(&text, "%s%s=%s", i ? ", " : "", e->parts[i].type,
+                    e->parts[i].name ? e->parts[i].name : "null");
     strbuf_adds(&text, "})");
     e->text = arena_strndup(a, strbuf_str(&text), text.len);
     strbuf_free(&text);
@@ -123,12 +126,11 @@ static struct api_error check_value(const char *key, double value, bool of_addre
     size_t i = 0, n = sizeof quota_keys / sizeof *quota_keys;
     while (i < n && (strcmp(quota_keys[i].name, key) != 0 || quota_keys[i].of_address != of_address)) i++;
     if (i == n) return api_error_printf(a, KERR_INVALID_REQUEST, "Invalid configuration key %s", key);
-    if (value <= 0)
-        return api_error_printf(a, KERR_INVALID_REQUEST, "Quota %s must be greater than 0", key);
+    if (value <= 0) return api_error_printf(a, KERR_INVALID_REQUEST, "Quota %s must be greater than 0", key);
     if (quota_keys[i].most > 0 && value > quota_keys[i].most)
         return api_error_printf(a, KERR_INVALID_REQUEST, "Proposed value for %s is too large for %s.", key,
                                 quota_keys[i].type);
-    if (quota_keys[i].most > 0 && fabs(fmod(value, 1.0)) > 1e-6)
+    if (quota_keys[i].most > 0 && value < WHOLE && value - (double)(int64_t)value > 1e-6)
         return api_error_printf(a, KERR_INVALID_REQUEST, "%s cannot be a fractional value.", key);
     return API_OK;
 }
@@ -145,19 +147,20 @@ static struct api_error check_entity(const struct controller *c, const struct en
     for (int32_t i = 0; i < e->parts_n; i++) {
         const struct quota_part *p = &e->parts[i];
         if (strcmp(p->type, "user") != 0 && strcmp(p->type, "client-id") != 0 && strcmp(p->type, "ip") != 0)
-            return api_error_printf(a, KERR_INVALID_REQUEST, "Unhandled client quota entity type: %s", p->type);
+            return api_error_printf(a, KERR_INVALID_REQUEST, "Unhandled client quota entity type: %s",
+                                    p->type);
         if (p->name && !*p->name)
             return api_error_printf(a, KERR_INVALID_REQUEST, "Empty %s not supported", p->type);
     }
     const struct quota_part *ip = part_of(e, "ip");
     if (!ip) return API_OK;
     if (e->parts_n > 1)
-        return (struct api_error){KERR_INVALID_REQUEST,
-                                  "Invalid quota entity combination, IP entity should"
-                                  "not be combined with User or ClientId"};
+        return (struct api_error){KERR_INVALID_REQUEST, "Invalid quota entity combination, IP entity should"
+                                                        "not be combined with User or ClientId"};
     const struct controller_hooks *h = &c->config.hooks;
     if (ip->name && h->is_host && !h->is_host(h->ctx, ip->name))
-        return api_error_printf(a, KERR_INVALID_REQUEST, "%s is not a valid IP or resolvable host.", ip->name);
+        return api_error_printf(a, KERR_INVALID_REQUEST, "%s is not a valid IP or resolvable host.",
+                                ip->name);
     return API_OK;
 }
 
@@ -179,8 +182,9 @@ static void add_record(const struct entry *e, const char *key, bool remove, doub
         return;
     }
     for (; rec.entity_n < e->parts_n; rec.entity_n++)
-        rec.entity[rec.entity_n] = (struct client_quota_record_entity_data){
-            .entity_type = kstr_of(e->parts[rec.entity_n].type), .entity_name = kstr_of(e->parts[rec.entity_n].name)};
+        rec.entity[rec.entity_n] =
+            (struct client_quota_record_entity_data){.entity_type = kstr_of(e->parts[rec.entity_n].type),
+                                                     .entity_name = kstr_of(e->parts[rec.entity_n].name)};
     rec.key = kstr_of(key);
     rec.remove = remove;
     rec.value = value;
@@ -204,10 +208,11 @@ static struct api_error change_key(const struct entry *e, const struct quota_ent
     return error;
 }
 
-/* The keys of the changes, each once, in *keys; false: some key comes twice, or no memory (then *keys is NULL).
+/* The keys of the changes, each once, in *keys; false: some key comes twice, or no memory (then *keys is
+ * NULL).
  */
-static bool read_keys(const struct alter_client_quotas_request_entry_data *in, const char ***keys, int32_t **order,
-                      struct arena *a) {
+static bool read_keys(const struct alter_client_quotas_request_entry_data *in, const char ***keys,
+                      int32_t **order, struct arena *a) {
     struct hashmap seen;
     bool once = true;
     *keys = arena_calloc(a, (size_t)in->ops_n + 1, sizeof **keys);
@@ -226,7 +231,8 @@ static bool read_keys(const struct alter_client_quotas_request_entry_data *in, c
     return once;
 }
 
-static struct api_error alter_entity(struct controller *c, const struct alter_client_quotas_request_entry_data *in,
+static struct api_error alter_entity(struct controller *c,
+                                     const struct alter_client_quotas_request_entry_data *in,
                                      const struct entry *e, const void *key, size_t key_len, struct arena *a,
                                      struct record_list *records) {
     const char **keys;

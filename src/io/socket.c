@@ -115,8 +115,8 @@ void socket_close(int fd) { close(fd); }
 bool socket_resolve(const char *host, char (*numeric)[48]) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     if (getaddrinfo(host, NULL, &hints, &found)) return false;
-    bool ok = !numeric ||
-              !getnameinfo(found->ai_addr, found->ai_addrlen, *numeric, sizeof *numeric, NULL, 0, NI_NUMERICHOST);
+    bool ok = !numeric || !getnameinfo(found->ai_addr, found->ai_addrlen, *numeric, sizeof *numeric, NULL, 0,
+                                       NI_NUMERICHOST);
     freeaddrinfo(found);
     return ok;
 }

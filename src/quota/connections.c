@@ -141,7 +141,8 @@ int32_t connections_refuse_ms(struct connections *c, struct connection_source *l
     if (limit == CONNECTION_RATE_UNLIMITED) return 0;
     if (!a && c->addresses.count >= ADDRESSES_MAX)
         remove_addresses(c, now - c->window.samples * c->window.sample_ms);
-    if (!a && c->addresses.count >= ADDRESSES_MAX) return 0; /* more addresses a window than can be told apart */
+    if (!a && c->addresses.count >= ADDRESSES_MAX)
+        return 0; /* more addresses a window than can be told apart */
     if (!a) a = address_of(c, address);
     if (!a->rate) a->rate = rate_new(&c->window);
     a->used_ms = now;

@@ -1,7 +1,7 @@
 /* How fast connections may be made: by all clients together, by those of a listener, by those of an address.
  * The first two make the newest connection wait, and those behind it; an address that is too fast is refused,
- * and what it tried does not count. The caller serializes (the acceptors' lock). Addresses are forgotten after
- * an hour without a connection, or when there are ADDRESSES_MAX of them, those that no longer count.
+ * and what it tried does not count. The caller serializes (the acceptors' lock). Addresses are forgotten
+ * after an hour without a connection, or when there are ADDRESSES_MAX of them, those that no longer count.
  * Reference: ConnectionQuotas. */
 #ifndef OTTLA_QUOTA_CONNECTIONS_H
 #define OTTLA_QUOTA_CONNECTIONS_H
@@ -13,7 +13,7 @@
 
 enum { ADDRESSES_MAX = 65536, CONNECTION_RATE_UNLIMITED = INT32_MAX };
 
-struct connections; /* one owner */
+struct connections;       /* one owner */
 struct connection_source; /* a listener */
 
 struct connections *connections_new(const struct rate_window *w, uint64_t seed);

@@ -57,7 +57,8 @@ static size_t key_len(const struct limit_entity *e) {
 }
 
 static void write_key(uint8_t *to, enum quota_type type, const struct limit_entity *e) {
-    int32_t user = (int32_t)name_len(e->user, e->user_name), client = (int32_t)name_len(e->client, e->client_name);
+    int32_t user = (int32_t)name_len(e->user, e->user_name),
+            client = (int32_t)name_len(e->client, e->client_name);
     to[0] = (uint8_t)type;
     to[1] = (uint8_t)e->user;
     to[2] = (uint8_t)e->client;
@@ -97,9 +98,9 @@ static const struct entry *get(const struct limits *l, enum quota_type type, con
 /* The order of precedence. */
 static const struct step {
     enum limit_side user, client;
-} steps[] = {{SIDE_NAMED, SIDE_NAMED},      {SIDE_NAMED, SIDE_DEFAULT},   {SIDE_NAMED, SIDE_ABSENT},
-             {SIDE_DEFAULT, SIDE_NAMED},    {SIDE_DEFAULT, SIDE_DEFAULT}, {SIDE_DEFAULT, SIDE_ABSENT},
-             {SIDE_ABSENT, SIDE_NAMED},     {SIDE_ABSENT, SIDE_DEFAULT}};
+} steps[] = {{SIDE_NAMED, SIDE_NAMED},   {SIDE_NAMED, SIDE_DEFAULT},   {SIDE_NAMED, SIDE_ABSENT},
+             {SIDE_DEFAULT, SIDE_NAMED}, {SIDE_DEFAULT, SIDE_DEFAULT}, {SIDE_DEFAULT, SIDE_ABSENT},
+             {SIDE_ABSENT, SIDE_NAMED},  {SIDE_ABSENT, SIDE_DEFAULT}};
 
 struct limit_found limits_find(const struct limits *l, enum quota_type type, struct kstr user,
                                struct kstr client_id) {

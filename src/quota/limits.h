@@ -5,8 +5,8 @@
  * counts, the user's before the client id's:
  *   1 user and client id   2 user, any client id   3 user
  *   4 any user, client id  5 any user, any client id  6 any user   7 client id   8 any client id
- * Who shares a limit follows from it: with 3 and 6 all clients of a user together, with 7 and 8 all users of a
- * client id, else each pair has its own. Reference: ClientQuotaManager. */
+ * Who shares a limit follows from it: with 3 and 6 all clients of a user together, with 7 and 8 all users of
+ * a client id, else each pair has its own. Reference: ClientQuotaManager. */
 #ifndef OTTLA_QUOTA_LIMITS_H
 #define OTTLA_QUOTA_LIMITS_H
 

@@ -1,6 +1,6 @@
-/* A meter is referenced by the map and by each connection that keeps it. Forgetting takes it out of the map and
- * marks it, so that a connection that still has it asks again; what is recorded in between is lost, which is a
- * record of a client that was idle for an hour. */
+/* A meter is referenced by the map and by each connection that keeps it. Forgetting takes it out of the map
+ * and marks it, so that a connection that still has it asks again; what is recorded in between is lost, which
+ * is a record of a client that was idle for an hour. */
 #include "quota/quotas.h"
 
 #include <pthread.h>
@@ -24,7 +24,7 @@ struct meter {
     _Atomic double limit;
     _Atomic int64_t used_ms; /* to TOUCH_MS */
     _Atomic int64_t throttled_n, throttled_ms;
-    struct bucket bucket; /* of changes; the controller's thread */
+    struct bucket bucket;  /* of changes; the controller's thread */
     _Atomic double tokens; /* of the bucket, for who looks */
     int32_t user_len, client_len;
     const char *user, *client; /* in key */
@@ -76,7 +76,8 @@ void quotas_free(struct quotas *q) {
 
 /* ---- finding ---- */
 
-static struct meter *meter_new(const struct quotas_own *own, enum quota_type type, const void *key, size_t key_len) {
+static struct meter *meter_new(const struct quotas_own *own, enum quota_type type, const void *key,
+                               size_t key_len) {
     struct meter *m = xcalloc(1, sizeof *m + (size_t)own->options.shards * sizeof *m->rates);
     atomic_init(&m->refs, 1);
     m->type = type;
@@ -198,8 +199,8 @@ void quotas_apply(struct quotas *q, struct limits *limits) {
     struct hashmap_entry *e;
     for (size_t i = 0; (e = hashmap_next(&own->meters, &i));) {
         struct meter *m = e->value;
-        struct limit_found f = limits_find(limits, m->type, named(m->user, m->user_len),
-                                           named(m->client, m->client_len));
+        struct limit_found f =
+            limits_find(limits, m->type, named(m->user, m->user_len), named(m->client, m->client_len));
         atomic_store(&m->limit, f.limit);
     }
     atomic_store(&q->set, set);
@@ -272,7 +273,8 @@ bool meter_take(struct meter *m, double n, bool strict, int64_t now, int32_t *th
 
 /* ---- looking ---- */
 
-void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const struct meter_view *v), void *arg) {
+void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const struct meter_view *v),
+                 void *arg) {
     pthread_mutex_lock(&q->own->lock);
     sweep(q->own, now);
     struct hashmap_entry *e;
@@ -280,16 +282,15 @@ void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const str
         struct meter *m = e->value;
         struct rate_total t = total_of(m, now);
         double per_second = rate_per_second(&t, m->window, now);
-        see(arg, &(struct meter_view){
-                     .type = m->type,
-                     .user = {m->user, m->user_len},
-                     .client_id = {m->client, m->client_len},
-                     .limit = atomic_load(&m->limit),
-                     .per_second = m->type == QUOTA_REQUEST    ? per_second / NS_PER_PERCENT
-                                   : m->type == QUOTA_MUTATION ? atomic_load(&m->tokens)
-                                                               : per_second,
-                     .throttled_n = atomic_load(&m->throttled_n),
-                     .throttled_ms = atomic_load(&m->throttled_ms)});
+        see(arg, &(struct meter_view){.type = m->type,
+                                      .user = {m->user, m->user_len},
+                                      .client_id = {m->client, m->client_len},
+                                      .limit = atomic_load(&m->limit),
+                                      .per_second = m->type == QUOTA_REQUEST    ? per_second / NS_PER_PERCENT
+                                                    : m->type == QUOTA_MUTATION ? atomic_load(&m->tokens)
+                                                                                : per_second,
+                                      .throttled_n = atomic_load(&m->throttled_n),
+                                      .throttled_ms = atomic_load(&m->throttled_ms)});
     }
     pthread_mutex_unlock(&q->own->lock);
 }

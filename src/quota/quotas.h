@@ -6,9 +6,9 @@
  * limits have changed. Recording needs none: each network loop has a shard of its own in a meter
  * (quota/rate.h). While no quota is set quotas_set() is 0 and nothing else is ever called.
  *
- * A meter that nobody has used for an hour is forgotten, or when there are METERS_MAX of them, one that has not
- * been used within the window, which no longer counts for anything. When all of them are in use, newcomers of a
- * type share one meter. Reference: ClientQuotaManager, ClientRequestQuotaManager,
+ * A meter that nobody has used for an hour is forgotten, or when there are METERS_MAX of them, one that has
+ * not been used within the window, which no longer counts for anything. When all of them are in use,
+ * newcomers of a type share one meter. Reference: ClientQuotaManager, ClientRequestQuotaManager,
  * ControllerMutationQuotaManager, SensorAccess. */
 #ifndef OTTLA_QUOTA_QUOTAS_H
 #define OTTLA_QUOTA_QUOTAS_H
@@ -66,7 +66,8 @@ void meter_throttled(struct meter *m, int32_t ms);
 double meter_most(const struct meter *m);
 
 /* Changes of topics, one thread (the controller's). n: partitions. Strict: takes nothing when the bucket is
- * below zero and returns false; else takes, and returns true. *throttle_ms: until it is no longer below zero. */
+ * below zero and returns false; else takes, and returns true. *throttle_ms: until it is no longer below zero.
+ */
 bool meter_take(struct meter *m, double n, bool strict, int64_t now, int32_t *throttle_ms);
 
 /* For the metrics: each meter, under the lock. */
@@ -76,7 +77,8 @@ struct meter_view {
     double limit, per_second;    /* request time in percent; of changes: tokens left */
     int64_t throttled_n, throttled_ms;
 };
-void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const struct meter_view *v), void *arg);
+void quotas_each(struct quotas *q, int64_t now, void (*see)(void *arg, const struct meter_view *v),
+                 void *arg);
 size_t quotas_meters(struct quotas *q);
 
 #endif

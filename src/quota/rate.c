@@ -1,11 +1,9 @@
 /* Invariants:
  *   1. samples[0 .. used) have been begun; current < used, or used is 0.
  *   2. A sample whose last record is older than the whole window counts nothing and is no start of it.
- *   3. Readers of other threads may see a sample at the moment when it begins anew: for that moment they count
- *      it as empty or as it was, never more than was recorded. */
+ *   3. Readers of other threads may see a sample at the moment when it begins anew: for that moment they
+ * count it as empty or as it was, never more than was recorded. */
 #include "quota/rate.h"
-
-#include <math.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -71,6 +69,6 @@ double rate_per_second(const struct rate_total *t, const struct rate_window *w, 
 int64_t rate_throttle_ms(const struct rate_total *t, const struct rate_window *w, double limit, int64_t now) {
     double per_second = rate_per_second(t, w, now);
     if (per_second <= limit) return 0;
-    double ms = floor((per_second - limit) / limit * (double)rate_covers_ms(t, w, now) + 0.5);
+    double ms = (per_second - limit) / limit * (double)rate_covers_ms(t, w, now) + 0.5;
     return ms < (double)INT32_MAX ? (int64_t)ms : INT32_MAX;
 }

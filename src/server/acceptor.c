@@ -1,5 +1,6 @@
 #include "server/acceptor.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,17 @@
 #include "config/config.h"
 #include "io/loop.h"
 #include "io/socket.h"
+#include "metadata/image.h"
+#include "quota/connections.h"
 #include "server/connection.h"
 #include "server/connection_limits.h"
 #include "server/net.h"
 #include "server/node.h"
 
-enum { RETRY_MS = 100 }; /* after running out of descriptors */
+enum {
+    RETRY_MS = 100, /* after running out of descriptors */
+    REFUSED_MAX = 1024
+};
 
 struct acceptor {
     struct loop_fd io;
@@ -23,6 +29,10 @@ struct acceptor {
     struct acceptor *next;
     struct timer retry;
     struct listener_limit limit;
+    struct connection_source *rate;
+    struct timer slow; /* a connection came too fast: it and those behind it wait */
+    struct socket_peer slow_peer;
+    int slow_fd;
     _Atomic int refs; /* the list's and each connection's */
     bool waiting;     /* for room: the listening socket is not looked at */
     char *name;
@@ -46,6 +56,19 @@ struct acceptors {
     struct mail wake;    /* to the first loop: somebody has left */
     atomic_bool wake_posted;
     struct room_letter *letters; /* one a loop */
+    pthread_mutex_t rates_lock;  /* of rates: the first loop counts, the control thread sets limits */
+    struct connections *rates;
+    struct refused *refused;
+    int refused_n;
+};
+
+/* A connection of an address that comes too fast is kept for the time that its client should wait, then
+ * closed: closed at once it would come again at once. */
+struct refused {
+    struct timer timer;
+    struct acceptors *all;
+    struct refused *next;
+    int fd;
 };
 
 /* What travels to the loop that gets the connection. */
@@ -122,14 +145,45 @@ static void make_room(struct acceptors *a) {
             loop_post(a->node->nets[i]->loop, &a->letters[i].mail);
 }
 
+static void set_rates(struct acceptors *a, const struct config *config) {
+    pthread_mutex_lock(&a->rates_lock);
+    connections_limit_all(a->rates, (int32_t)config_int(config, CFG_MAX_CONNECTION_CREATION_RATE));
+    for (struct acceptor *l = a->first; l; l = l->next) {
+        const char *own = config_for_listener(config, l->name, NULL, CFG_MAX_CONNECTION_CREATION_RATE);
+        connections_limit_listener(l->rate, own ? (int32_t)strtol(own, NULL, 10) : CONNECTION_RATE_UNLIMITED);
+    }
+    pthread_mutex_unlock(&a->rates_lock);
+}
+
 void acceptors_reconfigure(struct acceptors *a) {
     struct config *config = node_config(a->node);
     connection_limits_set(&a->limits, config);
     for (struct acceptor *l = a->first; l; l = l->next)
         connection_limits_set_listener(&a->limits, &l->limit, config);
+    set_rates(a, config);
     config_unref(config);
     wake_waiting(a);
     make_room(a);
+}
+
+void acceptors_limit_addresses(struct acceptors *a, const struct image *image) {
+    struct pmap_iter it;
+    char numeric[48];
+    pthread_mutex_lock(&a->rates_lock);
+    connections_forget_addresses(a->rates);
+    pmap_iterate(&image->quotas, &it);
+    for (const struct quota_entity *q; (q = pmap_next(&it));) {
+        if (q->parts_n != 1 || strcmp(q->parts[0].type, "ip") != 0) continue;
+        const char *name = q->parts[0].name;
+        if (name && !socket_resolve(name, &numeric)) {
+            LOG_WARN("server", "the quota of %s is not in force: it has no address", name);
+            continue;
+        }
+        for (int32_t i = 0; i < q->values_n; i++)
+            if (!strcmp(q->values[i].key, "connection_creation_rate"))
+                connections_limit_address(a->rates, name ? numeric : NULL, (int32_t)q->values[i].value);
+    }
+    pthread_mutex_unlock(&a->rates_lock);
 }
 
 /* Counts a connection in; false: it is refused. */
@@ -169,6 +223,11 @@ struct acceptors *acceptors_create(struct node *n) {
     connection_limits_init(&a->limits, n->seed);
     connection_limits_set(&a->limits, n->config);
     a->node = n;
+    pthread_mutex_init(&a->rates_lock, NULL);
+    a->rates =
+        connections_new(&(struct rate_window){(int32_t)config_int(n->config, CFG_QUOTA_WINDOW_NUM),
+                                              config_int(n->config, CFG_QUOTA_WINDOW_SIZE_SECONDS) * 1000},
+                        n->seed);
     a->wake.deliver = on_wake;
     a->letters = xcalloc((size_t)n->nets_n, sizeof *a->letters);
     for (int i = 0; i < n->nets_n; i++) {
@@ -209,6 +268,78 @@ static void on_retry(struct timer *t) {
     loop_add(home(a->all), &a->io, LOOP_READ);
 }
 
+/* ---- how fast
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static int64_t now_of(const struct acceptors *a) { return loop_now(home(a)); }
+
+/* How long the newest connection must wait, ms. */
+static int32_t wait_ms(struct acceptor *l) {
+    struct acceptors *a = l->all;
+    bool exempt = connection_limits_protected(&a->limits, &l->limit);
+    pthread_mutex_lock(&a->rates_lock);
+    int32_t ms = connections_wait_ms(a->rates, l->rate, exempt, now_of(a));
+    pthread_mutex_unlock(&a->rates_lock);
+    return ms;
+}
+
+static void close_refused(struct timer *t) {
+    struct refused *r = (struct refused *)((char *)t - offsetof(struct refused, timer));
+    struct refused **p = &r->all->refused;
+    while (*p != r) p = &(*p)->next;
+    *p = r->next;
+    r->all->refused_n--;
+    socket_close(r->fd);
+    free(r);
+}
+
+static void refuse(struct acceptors *a, int fd, int32_t ms) {
+    if (a->refused_n == REFUSED_MAX) {
+        socket_close(fd);
+        return;
+    }
+    struct refused *r = xcalloc(1, sizeof *r);
+    *r = (struct refused){.timer.on_due = close_refused, .all = a, .next = a->refused, .fd = fd};
+    a->refused = r;
+    a->refused_n++;
+    loop_timer_set(home(a), &r->timer, now_of(a) + ms);
+}
+
+/* The connection is counted in and gets its loop, or is refused. */
+static void admit(struct acceptor *l, int fd, const struct socket_peer *peer) {
+    struct acceptors *a = l->all;
+    bool exempt = connection_limits_protected(&a->limits, &l->limit);
+    pthread_mutex_lock(&a->rates_lock);
+    int32_t ms = connections_refuse_ms(a->rates, l->rate, exempt, peer->host, now_of(a));
+    pthread_mutex_unlock(&a->rates_lock);
+    if (ms) {
+        LOG_LIMITED(LOG_INFO, "server", "refused %s:%d: its address exceeds its connection_creation_rate",
+                    peer->host, peer->port);
+        refuse(a, fd, ms);
+    } else if (enter(l, peer))
+        hand_over(l, fd, peer);
+    else
+        socket_close(fd);
+}
+
+static void on_slow(struct timer *t) {
+    struct acceptor *l = (struct acceptor *)((char *)t - offsetof(struct acceptor, slow));
+    int fd = l->slow_fd;
+    l->slow_fd = -1;
+    loop_add(home(l->all), &l->io, LOOP_READ);
+    admit(l, fd, &l->slow_peer);
+}
+
+static void slow_down(struct acceptor *l, int fd, const struct socket_peer *peer, int32_t ms) {
+    LOG_LIMITED(LOG_INFO, "server",
+                "listener %s: max.connection.creation.rate is reached: who comes now waits", l->name);
+    l->slow_fd = fd;
+    l->slow_peer = *peer;
+    loop_remove(home(l->all), &l->io);
+    loop_timer_set(home(l->all), &l->slow, now_of(l->all) + ms);
+}
+
 static void on_accept(struct loop_fd *f, uint32_t events) {
     struct acceptor *a = (struct acceptor *)((char *)f - offsetof(struct acceptor, io));
     struct loop *l = home(a->all);
@@ -223,10 +354,12 @@ static void on_accept(struct loop_fd *f, uint32_t events) {
             return;
         }
         if (fd < 0) continue;
-        if (enter(a, &peer))
-            hand_over(a, fd, &peer);
-        else
-            socket_close(fd);
+        int32_t ms = wait_ms(a);
+        if (ms) {
+            slow_down(a, fd, &peer, ms);
+            return;
+        }
+        admit(a, fd, &peer);
     }
 }
 
@@ -236,6 +369,9 @@ int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, c
     struct acceptor *n = xcalloc(1, sizeof *n);
     n->io = (struct loop_fd){.on_events = on_accept, .fd = fd};
     n->retry.on_due = on_retry;
+    n->slow.on_due = on_slow;
+    n->slow_fd = -1;
+    n->rate = connections_listener(a->rates);
     n->all = a;
     n->name = xstrdup(l->name);
     atomic_init(&n->refs, 1);
@@ -244,6 +380,7 @@ int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, c
     connection_limits_set_listener(&a->limits, &n->limit, a->node->config);
     n->next = a->first;
     a->first = n;
+    set_rates(a, a->node->config);
     return 0;
 }
 
@@ -252,10 +389,17 @@ void acceptors_start(struct acceptors *a) {
 }
 
 void acceptors_close(struct acceptors *a) {
+    while (a->refused) {
+        loop_timer_cancel(home(a), &a->refused->timer);
+        close_refused(&a->refused->timer);
+    }
     for (struct acceptor *l = a->first; l; l = l->next) {
         if (l->io.fd < 0) continue;
-        bool looks_away = l->waiting || heap_has(&l->retry.node);
+        bool looks_away = l->waiting || heap_has(&l->retry.node) || l->slow_fd >= 0;
         loop_timer_cancel(home(a), &l->retry);
+        loop_timer_cancel(home(a), &l->slow);
+        if (l->slow_fd >= 0) socket_close(l->slow_fd);
+        l->slow_fd = -1;
         if (!looks_away) loop_remove(home(a), &l->io);
         l->waiting = false;
         socket_close(l->io.fd);
@@ -270,6 +414,8 @@ void acceptors_destroy(struct acceptors *a) {
         unref(l);
     }
     connection_limits_free(&a->limits);
+    connections_free(a->rates);
+    pthread_mutex_destroy(&a->rates_lock);
     free(a->letters);
     free(a);
 }

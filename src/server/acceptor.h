@@ -2,7 +2,9 @@
  * turn.
  *
  * Without room (server/connection_limits.h) an acceptor does not look at its socket until somebody leaves.
- * Accepting runs on the first network loop. */
+ * The newest connection waits, and those behind it, when they come faster than the listener or node may take
+ * them; that of an address that is too fast is closed after the time that it should have waited
+ * (quota/connections.h). Accepting runs on the first network loop. */
 #ifndef OTTLA_SERVER_ACCEPTOR_H
 #define OTTLA_SERVER_ACCEPTOR_H
 
@@ -11,6 +13,7 @@
 
 struct acceptor;
 struct acceptors;
+struct image;
 struct listener;
 struct node;
 struct socket_peer;
@@ -30,5 +33,8 @@ const char *acceptor_name(const struct acceptor *a);
 void acceptor_closed(struct acceptor *a, const struct socket_peer *peer, bool told);
 /* Control thread, or before it runs: takes the limits of the configuration that is in force. */
 void acceptors_reconfigure(struct acceptors *a);
+/* Likewise: how fast each address may connect (quotas of the image; the configuration's are in the call
+ * above). May ask a name server. */
+void acceptors_limit_addresses(struct acceptors *a, const struct image *image);
 
 #endif

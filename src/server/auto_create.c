@@ -134,10 +134,8 @@ static void create(struct mail *m) { /* control thread */
     record_list_init(&records);
     leave_out_existing(c, controller_image(control->controller));
     if (c->in.topics_n) {
-        struct controller_context x = {.arena = &c->arena,
-                                       .now_ms = clock_wall_ms(),
-                                       .mutate = change_quota_take,
-                                       .ctx = &c->quota};
+        struct controller_context x = {
+            .arena = &c->arena, .now_ms = clock_wall_ms(), .mutate = change_quota_take, .ctx = &c->quota};
         controller_create_topics(control->controller, &x, &c->in, &out, &records);
         int err = control_commit(control, &records);
         if (err) LOG_WARN("control", "auto-creation of %d topics: %s", c->in.topics_n, oerr_text(err));

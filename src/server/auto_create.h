@@ -13,8 +13,8 @@ struct node;
 struct request;
 
 bool auto_create_enabled(const struct node *n);
-/* Loop thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the making
- * already, or exist when their turn comes, are left out. The coordinators' topics get their own
+/* Loop thread. One list of names; submit gives it up (an empty one does nothing). Names that are in the
+ * making already, or exist when their turn comes, are left out. The coordinators' topics get their own
  * settings. `r`: whose quota on changes of topics counts. */
 struct auto_create *auto_create_begin(struct request *r);
 void auto_create_add(struct auto_create *c, struct kstr name);

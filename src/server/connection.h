@@ -38,7 +38,7 @@ struct connection {
     bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
     bool told_to_leave;                     /* max.connections */
     struct connection *next_retry;
-    struct throttle *throttle; /* owned, NULL while no quota is set */
+    struct throttle *throttle;        /* owned, NULL while no quota is set */
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */

@@ -93,6 +93,10 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     if (n->replicas) publish_to_replicas(n, delta, new_defaults);
     if (n->assignments) assignments_apply(n->assignments, delta);
     if (delta->quotas_changed) throttle_load(n, delta->after);
+    if (delta->quotas_changed) {
+        throttle_load(n, delta->after);
+        if (n->acceptors) acceptors_limit_addresses(n->acceptors, delta->after);
+    }
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
@@ -343,6 +347,7 @@ static int open_metadata(struct node *n, const struct config_node *c, struct str
         n->kraft_version = kraft_version(n->control->kraft);
         dynamic_config_load(n, n->image);
         throttle_load(n, n->image);
+        acceptors_limit_addresses(n->acceptors, n->image);
     }
     if (err) strbuf_addf(error, "the metadata log cannot be opened: %s", why ? why : oerr_text(err));
     free(why);

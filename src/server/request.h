@@ -75,10 +75,10 @@ struct request {
     int32_t correlation_id;
     struct kstr client_id;
     bool done, silent, orphan;
-    bool failed; /* done, and the connection ends here */
-    bool metered, charged; /* server/throttle: it began under quotas; its time is counted */
-    int32_t throttle_ms;   /* a quota asks for that much silence after the answer */
-    int64_t local_ns;      /* of the loop, in its handler; while quotas on time are set */
+    bool failed;                       /* done, and the connection ends here */
+    bool metered, charged;             /* server/throttle: it began under quotas; its time is counted */
+    int32_t throttle_ms;               /* a quota asks for that much silence after the answer */
+    int64_t local_ns;                  /* of the loop, in its handler; while quotas on time are set */
     const void *out;                   /* the response, once done */
     void (*resume)(struct request *r); /* of request_resume */
     void (*cancel)(

@@ -1,5 +1,5 @@
-/* States of a connection: open → (a request is above a limit: c->throttled, nothing new begins) → its answer is
- * made: the timer runs → open. Answers of requests that had begun go out in the meantime.
+/* States of a connection: open → (a request is above a limit: c->throttled, nothing new begins) → its answer
+ * is made: the timer runs → open. Answers of requests that had begun go out in the meantime.
  *
  * Before: server/dispatch, server/request, handlers/fetch. After: quota/quotas. */
 #include "server/throttle.h"
@@ -77,7 +77,8 @@ static struct meter *meter_of(struct request *r, enum quota_type type) {
     int64_t now = loop_now(r->net->loop);
     if (!r->conn) return NULL;
     struct throttle *t = throttle_of(r->conn);
-    bool same = t->generation == quotas_generation(&r->node->quotas) && kstr_equal(t->client_id, r->client_id);
+    bool same =
+        t->generation == quotas_generation(&r->node->quotas) && kstr_equal(t->client_id, r->client_id);
     if (!same || (t->meters[type] && !meter_is_live(t->meters[type])))
         find_meters(t, r->node, r->client_id, now);
     return t->meters[type];
@@ -89,7 +90,7 @@ static struct meter *meter_of(struct request *r, enum quota_type type) {
 static void silence(struct request *r, struct meter *m, int32_t ms) {
     struct connection *c = r->conn;
     struct throttle *t = throttle_of(c);
-    int64_t until = loop_now(r->net->loop) + ms;
+    int64_t until = loop_now(r->net->loop) + ms + 1; /* the loop's clock may be so much behind */
     c->throttled = true;
     if (m) meter_throttled(m, ms);
     if (until <= t->until) return;
@@ -190,8 +191,7 @@ bool throttle_fetch(struct request *r, size_t bytes) {
 void change_quota_begin(struct change_quota *q, struct request *r, int16_t strict_since) {
     *q = (struct change_quota){.strict = r->version >= strict_since};
     if (!(throttle_on(r->node) & 1u << QUOTA_MUTATION)) return;
-    q->meter =
-        quotas_meter(&r->node->quotas, QUOTA_MUTATION, KSTR("ANONYMOUS"), r->client_id, now_ms(r));
+    q->meter = quotas_meter(&r->node->quotas, QUOTA_MUTATION, KSTR("ANONYMOUS"), r->client_id, now_ms(r));
 }
 
 bool change_quota_take(void *arg, int32_t partitions) {
@@ -219,8 +219,9 @@ void throttle_init(struct node *n) {
                             config_int(n->config, CFG_QUOTA_WINDOW_SIZE_SECONDS) * 1000};
     struct rate_window changes = {(int32_t)config_int(n->config, CFG_CONTROLLER_QUOTA_WINDOW_NUM),
                                   config_int(n->config, CFG_CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS) * 1000};
-    quotas_init(&n->quotas, &(struct quotas_options){
-                                .shards = n->nets_n, .window = w, .changes_window = changes, .seed = n->seed});
+    quotas_init(&n->quotas,
+                &(struct quotas_options){
+                    .shards = n->nets_n, .window = w, .changes_window = changes, .seed = n->seed});
 }
 
 static void side_of(const struct quota_part *part, enum limit_side *side, struct kstr *name) {

@@ -2,9 +2,9 @@
  * its answer at once, with the time for which it should be silent, and is not read from for that time
  * (KIP-124, 219, 599). Reference: KafkaApis, RequestHandlerHelper.
  *
- * The bytes of a Produce count when it begins, those of a Fetch when its answer is made; the loop's time that a
- * request takes counts for all but acks=0 and what brokers ask of each other. A Fetch that is above its limit is
- * answered without records, and its bytes are taken back.
+ * The bytes of a Produce count when it begins, those of a Fetch when its answer is made; the loop's time that
+ * a request takes counts for all but acks=0 and what brokers ask of each other. A Fetch that is above its
+ * limit is answered without records, and its bytes are taken back.
  *
  * Loop thread, if nothing else is said. Nothing here is called while no quota is set (throttle_on). */
 #ifndef OTTLA_SERVER_THROTTLE_H
@@ -29,15 +29,16 @@ uint32_t throttle_on(const struct node *n);
 /* Before and after the handler of a request. bytes: of its frame. */
 void throttle_begin(struct request *r, size_t bytes);
 void throttle_handled(struct request *r);
-/* The request is done: its time counts; r->throttle_ms becomes the longest of its reasons, and is written into
- * its answer; the connection is silenced. */
+/* The request is done: its time counts; r->throttle_ms becomes the longest of its reasons, and is written
+ * into its answer; the connection is silenced. */
 void throttle_finish(struct request *r);
 /* Time of the loop that belongs to no single request of the connection: writing, sending. throttle_clock: the
  * time now, or 0 when it does not matter. */
 int64_t throttle_clock(const struct connection *c);
 void throttle_spent(struct connection *c, int64_t since);
 
-/* Fetch: the most that may be read at once; and whether an answer of so many bytes must be left without records.
+/* Fetch: the most that may be read at once; and whether an answer of so many bytes must be left without
+ * records.
  */
 int32_t throttle_fetch_most(struct request *r);
 bool throttle_fetch(struct request *r, size_t bytes);
@@ -53,7 +54,8 @@ struct change_quota {
     bool strict;
     int32_t throttle_ms;
 };
-/* strict_since: the version from which a change above the limit is refused; before, it makes the client wait. */
+/* strict_since: the version from which a change above the limit is refused; before, it makes the client wait.
+ */
 void change_quota_begin(struct change_quota *q, struct request *r, int16_t strict_since);
 /* As controller_context.mutate. Control thread. */
 bool change_quota_take(void *q, int32_t partitions);

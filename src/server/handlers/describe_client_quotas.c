@@ -53,8 +53,9 @@ static bool add(struct filter *f, const struct describe_client_quotas_request_co
         return refuse(out, KERR_UNSUPPORTED_VERSION,
                       arena_printf(a, "Unsupported entity type %.*s", type.len, type.s));
     if (f->of[at])
-        return refuse(out, KERR_INVALID_REQUEST,
-                      arena_printf(a, "Entity type %s cannot appear more than once in the filter.", types[at]));
+        return refuse(
+            out, KERR_INVALID_REQUEST,
+            arena_printf(a, "Entity type %s cannot appear more than once in the filter.", types[at]));
     if (!check_match(in, a, out)) return false;
     f->of[at] = in;
     f->n++;
@@ -98,7 +99,8 @@ static bool fill(struct request *r, struct describe_client_quotas_response_entry
     if (!to->entity || !to->values) return false;
     for (; to->entity_n < q->parts_n; to->entity_n++)
         to->entity[to->entity_n] = (struct describe_client_quotas_response_entity_data){
-            .entity_type = kstr_of(q->parts[to->entity_n].type), .entity_name = kstr_of(q->parts[to->entity_n].name)};
+            .entity_type = kstr_of(q->parts[to->entity_n].type),
+            .entity_name = kstr_of(q->parts[to->entity_n].name)};
     for (; to->values_n < q->values_n; to->values_n++)
         to->values[to->values_n] = (struct describe_client_quotas_response_value_data){
             .key = kstr_of(q->values[to->values_n].key), .value = q->values[to->values_n].value};

@@ -192,8 +192,7 @@ void handle_metadata(struct request *r, const struct metadata_request *in) {
     if (error)
         ok = refuse(&q, error);
     else {
-        if (in->allow_auto_topic_creation && auto_create_enabled(r->node))
-            q.create = auto_create_begin(r);
+        if (in->allow_auto_topic_creation && auto_create_enabled(r->node)) q.create = auto_create_begin(r);
         out->cluster_id = kstr_of(r->node->cluster_id);
         if (in->include_cluster_authorized_operations)
             out->cluster_authorized_operations = OPERATIONS_CLUSTER;
