@@ -154,12 +154,12 @@ void controller_incremental_alter_configs(struct controller *c, const struct con
 void controller_alter_configs(struct controller *c, const struct controller_context *x,
                               const struct alter_configs_request *request,
                               struct alter_configs_response *response, struct record_list *records);
-/* kraft_version: that of the quorum; on return what it shall be. The owner raises it (it is no record of the
- * metadata) before it appends the records. */
 void controller_alter_client_quotas(struct controller *c, const struct controller_context *x,
                                     const struct alter_client_quotas_request *request,
                                     struct alter_client_quotas_response *response,
                                     struct record_list *records);
+/* kraft_version: that of the quorum; on return what it shall be. The owner raises it (it is no record of the
+ * metadata) before it appends the records. */
 void controller_update_features(struct controller *c, const struct controller_context *x, int16_t version,
                                 const struct update_features_request *request, int16_t *kraft_version,
                                 struct update_features_response *response, struct record_list *records);

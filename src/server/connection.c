@@ -364,8 +364,6 @@ static bool may_begin(const struct connection *c, const struct handler *h) {
 static void run_requests(struct connection *c) {
     struct net *n = c->net;
     c->held = c->whole_waits = false;
-    while (c->in && !c->closing && !c->out_first) {
-    c->held = false;
     while (c->in && !c->closing && !c->out_first && !c->throttled) {
         struct inbuf *b = c->in;
         size_t have = b->to - b->from;

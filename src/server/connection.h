@@ -35,7 +35,6 @@ struct connection {
     int turns;                              /* that were too slow, since the last whole request */
     size_t turn_bytes;                      /* read in this one */
     bool throttled;                         /* nothing new begins: server/throttle */
-    bool retry_listed;                      /* waits for queued.max.request.bytes, in net's list */
     bool told_to_leave;                     /* max.connections */
     struct connection *next_retry;
     struct throttle *throttle;        /* owned, NULL while no quota is set */

@@ -38,14 +38,13 @@ static struct handler table[HANDLER_KEYS] = {
 #undef API
 };
 
-void handlers_init(bool unstable) {
 static int throttle_at(const struct shape *response) {
     for (int i = 0; i < response->n; i++)
         if (!strcmp(response->fields[i].name, "throttleTimeMs")) return response->fields[i].offset;
     return -1;
 }
 
-void handlers_init(void) {
+void handlers_init(bool unstable) {
     for (int key = 0; key < HANDLER_KEYS; key++) {
         if (!table[key].handle) continue;
         const struct api *api = api_find((int16_t)key);

@@ -92,7 +92,6 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     bool new_defaults = dynamic_config_apply(n, delta);
     if (n->replicas) publish_to_replicas(n, delta, new_defaults);
     if (n->assignments) assignments_apply(n->assignments, delta);
-    if (delta->quotas_changed) throttle_load(n, delta->after);
     if (delta->quotas_changed) {
         throttle_load(n, delta->after);
         if (n->acceptors) acceptors_limit_addresses(n->acceptors, delta->after);
