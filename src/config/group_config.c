@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "config/client_match.h"
 #include "config/text.h"
 
 enum { SENTENCE_MAX = 1 << 20, NO_KEY = -1 };
@@ -170,22 +171,6 @@ int group_config_validate(const struct config *c, const struct config_pair *over
     return err;
 }
 
-/* "name=pattern" with a name that clients are known by; empty parts at the end do not count, as in
- * String.split. */
-static bool is_match(struct arena *a, const char *s) {
-    static const char *const names[] = {"client_instance_id",    "client_id",
-                                        "client_software_name",  "client_software_version",
-                                        "client_source_address", "client_source_port"};
-    size_t length = strlen(s);
-    while (length && s[length - 1] == '=') length--;
-    const char *equals = memchr(s, '=', length);
-    if (!equals || memchr(equals + 1, '=', length - (size_t)(equals + 1 - s))) return false;
-    const char *name = text_trim(a, text_copy_n(a, s, (size_t)(equals - s)));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name, names[i])) return true;
-    return false;
-}
-
 int client_metrics_validate(const struct config_pair *overrides, int32_t n, struct strbuf *error) {
     struct config_value v[MCFG_COUNT];
     struct arena a;
@@ -206,12 +191,13 @@ int client_metrics_validate(const struct config_pair *overrides, int32_t n, stru
                     (long long)v[MCFG_INTERVAL_MS].i);
         err = OE_MALFORMED;
     }
-    for (int32_t i = 0; !err && i < v[MCFG_MATCH].list.n; i++) {
-        const char *pattern = v[MCFG_MATCH].list.items[i];
-        if (is_match(&a, pattern)) continue;
-        strbuf_addf(error, "Illegal client matching pattern: %s", pattern);
+    struct client_match *match = NULL;
+    const char *illegal = NULL;
+    if (!err && client_match_compile(v[MCFG_MATCH].list, &match, &illegal)) {
+        strbuf_addf(error, "Illegal client matching pattern: %s", illegal);
         err = OE_INVALID;
     }
+    client_match_free(match);
     arena_free(&a);
     return err;
 }

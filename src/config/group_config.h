@@ -30,8 +30,7 @@ void group_config_resolve(const struct config *c, const struct config_pair *over
  * (INVALID_CONFIG). */
 int group_config_validate(const struct config *c, const struct config_pair *overrides, int32_t n,
                           struct strbuf *error);
-/* The same for a subscription; OE_MALFORMED is INVALID_REQUEST, OE_INVALID is INVALID_CONFIG. The patterns of
- * `match` are checked for their form; whether they compile is for the matcher to say. */
+/* The same for a subscription; OE_MALFORMED is INVALID_REQUEST, OE_INVALID is INVALID_CONFIG. */
 int client_metrics_validate(const struct config_pair *overrides, int32_t n, struct strbuf *error);
 
 #endif
