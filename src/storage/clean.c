@@ -117,6 +117,7 @@ static int begin(struct cleaning *c) {
     if (!err) {
         c->config = *l->config;
         c->cuts = l->cuts;
+        c->decided = l->high_watermark;
         err = find_sources(c);
     }
     if (!err) err = find_aborts(c);
@@ -210,6 +211,16 @@ static int clean_groups(struct cleaning *c) {
 
 /* ---- the whole ---- */
 
+/* A record may hide an older one only when a power cut can take away neither it nor the marker that commits
+ * it, which may lie anywhere below the high watermark. (The reference leaves that to its replicas.) */
+static int make_durable(struct cleaning *c) {
+    log_lock(c->log);
+    int err = !still_there(c) ? OE_AGAIN : c->log->recovery_point < c->decided;
+    log_unlock(c->log);
+    if (err > 0) err = log_flush(c->log, c->options->now_ms);
+    return err ? err : check(c);
+}
+
 static int clean(struct cleaning *c) {
     const struct clean_options *o = c->options;
     int err = begin(c);
@@ -217,7 +228,7 @@ static int clean(struct cleaning *c) {
     int64_t dirty = c->first_uncleanable - c->first_dirty;
     err = offset_map_init(&c->map, o->map_bytes, o->load_factor, dirty > 0 ? dirty : 0, o->seed);
     if (!err) err = clean_map_build(c);
-    if (!err) err = check(c);
+    if (!err) err = make_durable(c);
     if (!err) err = clean_groups(c);
     c->stats->to = c->map.latest + 1;
     c->stats->map_use = c->map.limit ? (double)c->map.count / (double)c->map.limit : 0;

@@ -36,6 +36,7 @@ struct cleaning {
     struct log_config config; /* a copy: the log's may be replaced */
     uint32_t cuts;            /* of the log, when it began */
     int64_t first_dirty, first_uncleanable;
+    int64_t decided; /* below it lies every marker that the last stable offset came from */
     struct clean_source *sources;
     int count;
     struct abort_entry *aborts; /* ascending by first offset */

@@ -157,6 +157,7 @@ static int finish_swaps(struct log *l, struct names *all) {
         if (n->state != SWAP || n->kind != LOG) continue;
         if ((err = swap_end(l, n->base, &end))) return err;
         if (n->base < from) from = n->base;
+        if (end == n->base) end++; /* all of its records are gone: the old one at its base goes, too */
         if (end > to) to = end;
     }
     for (int i = all->count - 1; i >= 0 && !err; i--) {
