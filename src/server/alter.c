@@ -245,9 +245,10 @@ static bool level_allowed(struct check *k, const struct alter_item *item) {
     if (item->op != ALTER_SET && item->op != ALTER_DELETE)
         return refuse(k, KERR_INVALID_REQUEST,
                       "Unknown operation type %d is not allowed for the BROKER_LOGGER resource", item->op);
-    if (strcmp(name, LOG_ROOT) != 0) return refuse(k, KERR_INVALID_CONFIG, "Logger %s does not exist!", name);
+    if (log_logger_find(name) < 0) return refuse(k, KERR_INVALID_CONFIG, "Logger %s does not exist!", name);
     if (item->op == ALTER_DELETE)
-        return refuse(k, KERR_INVALID_REQUEST,
+        return strcmp(name, LOG_ROOT) != 0 ||
+               refuse(k, KERR_INVALID_REQUEST,
                       "Removing the log level of the " LOG_ROOT " logger is not allowed");
     int level = log_level_parse(value);
     return (level >= 0 && !strcmp(value, log_level_name((enum log_level)level))) ||
@@ -274,9 +275,12 @@ static void set_levels(struct check *k) {
         if (!level_allowed(k, &k->resource->items[i])) return;
     k->resource->answered = true;
     for (int32_t i = 0; !k->validate_only && i < k->resource->items_n; i++) {
-        const char *level = text_of(k, k->resource->items[i].value);
-        LOG_WARN("config", "the log's level is %s from now on", level);
-        log_set_level((enum log_level)log_level_parse(level));
+        const struct alter_item *item = &k->resource->items[i];
+        const char *logger = text_of(k, item->name), *level = text_of(k, item->value);
+        bool unset = item->op == ALTER_DELETE;
+        LOG_WARN("config", "the level of logger %s is %s from now on", logger,
+                 unset ? "that above it" : level);
+        log_logger_set(log_logger_find(logger), unset ? -1 : log_level_parse(level));
     }
 }
 

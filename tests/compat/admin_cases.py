@@ -153,7 +153,7 @@ def client_metrics_configs(peer):
 
 @exchange(texts=True, alone=True)
 def broker_loggers(peer):
-    """The root logger only: the others are classes of the reference."""
+    """The root logger, and those whose names both have: the others are classes of the reference."""
     for v in versions("DescribeConfigs"):
         for name in ("9", "x", "", "-1", "01", "1"):
             answer = describe(peer, v, LOGGER, name, ["root"])
@@ -179,6 +179,17 @@ def broker_loggers(peer):
         yield f"v{v} set", alter(peer, LOGGER, "1", ("root", SET, "WARN"), v=v)
         yield f"v{v} then", describe(peer, 4, LOGGER, "1", ["root"])
         yield f"v{v} set back", alter(peer, LOGGER, "1", ("root", SET, "INFO"), v=v)
+        one = "org.apache.kafka.storage.internals.log.LogCleaner"
+        for label, *changes in (
+            ("one set", (one, SET, "TRACE"), ("root", SET, "WARN")),
+            ("a level that is none", (one, SET, "ERROR"), ("root", SET, "LOUD")),
+            ("one that is unknown", (one, SET, "ERROR"), ("no.such.logger", DELETE, None)),
+            ("one deleted", (one, DELETE, None)),
+            ("deleted again", (one, DELETE, None)),
+            ("all back", ("root", SET, "INFO")),
+        ):
+            yield f"v{v} {label}", alter(peer, LOGGER, "1", *changes, v=v)
+            yield f"v{v} {label}, then", describe(peer, 4, LOGGER, "1", [one, "root", "no.such.logger"])
     for v in versions("AlterConfigs"):
         yield f"v{v} not incrementally", replace(peer, LOGGER, "1", ("root", "INFO"), v=v)
 

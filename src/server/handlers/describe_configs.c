@@ -135,17 +135,19 @@ static void describe_logger(struct query *q) {
         REFUSE(q, "Broker id must not be empty");
         return;
     }
-    if (!names_this_broker(q, "") || !wanted(q, LOG_ROOT)) return;
-    q->to->configs = request_array(q->request, 1, sizeof *q->to->configs);
+    if (!names_this_broker(q, "")) return;
+    q->to->configs = request_array(q->request, (size_t)log_loggers(), sizeof *q->to->configs);
     if (!q->to->configs) {
         q->full = true;
         return;
     }
-    q->to->configs_n = 1;
-    q->to->configs[0] = (struct describe_configs_response_describe_configs_resource_result){
-        .name = KSTR(LOG_ROOT),
-        .value = kstr_of(log_level_name(log_get_level())),
-        .config_source = SOURCE_LOGGER};
+    for (int i = 0; i < log_loggers(); i++)
+        if (wanted(q, log_logger_name(i)))
+            q->to->configs[q->to->configs_n++] =
+                (struct describe_configs_response_describe_configs_resource_result){
+                    .name = kstr_of(log_logger_name(i)),
+                    .value = kstr_of(log_level_name(log_logger_level(i))),
+                    .config_source = SOURCE_LOGGER};
 }
 
 static void describe_other(struct query *q, const char *what, bool group) {
