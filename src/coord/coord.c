@@ -77,7 +77,9 @@ void coord_partition_set_due(struct coord_partition *p) {
     struct coord *c = p->coord;
     int64_t at = INT64_MAX, before = heap_min(&c->due) ? heap_min(&c->due)->key : INT64_MAX;
     if (p->state == COORD_ACTIVE) at = c->kind->deadline(p->shard);
-    if (p->waiting && p->waiting->deadline_ms < at) at = p->waiting->deadline_ms;
+    const struct coord_wait *w = p->waiting;
+    while (w && w->deadline_ms == INT64_MAX) w = w->next; /* nobody waits for these any more */
+    if (w && w->deadline_ms < at) at = w->deadline_ms;
     if (heap_has(&p->due)) {
         if (p->due.key == at) return;
         heap_remove(&c->due, &p->due);

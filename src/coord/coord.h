@@ -28,17 +28,38 @@ struct coord_config {
     int32_t compression; /* enum compression, of what is written */
 };
 
+struct coord_batch {
+    uint8_t *bytes;
+    size_t n;
+    int16_t transaction_version; /* of a marker */
+    bool transactional;
+    uint64_t guard; /* of a transactional batch: says that its partition is in the transaction */
+};
+
 /* What the runtime needs of the partitions. */
 struct coord_log_ops {
     void *arg;
     /* Coordinator's thread. Appends one batch as the leader: 0, or the code of kerr. *next: the offset behind
      * it. *committed: whether it is already; if not, coord_committed() will say. */
-    int16_t (*append)(void *arg, int32_t partition, uint8_t *batch, size_t n, int64_t *next, bool *committed);
+    int16_t (*append)(void *arg, int32_t partition, const struct coord_batch *batch, int64_t *next,
+                      bool *committed);
     /* Coordinator's thread: the most bytes that a batch may have (max.message.bytes). */
     size_t (*max_batch)(void *arg, int32_t partition);
     /* Worker. Adds whole batches from `offset` on (-1: from the log's start) to `to`, nothing at the log's
      * end. 0 or an oerr. */
     int (*read)(void *arg, int32_t partition, int64_t offset, struct strbuf *to);
+};
+
+/* The api of an operation of the runtime itself, for every kind whose log knows transactions: a transaction
+ * has ended, the marker is to be written and acted upon. request: struct coord_marker; its result is
+ * op.error. */
+enum { COORD_MARKER = -1 };
+
+struct coord_marker {
+    int64_t producer_id;
+    int32_t partition, coordinator_epoch;
+    int16_t epoch, transaction_version;
+    bool commit;
 };
 
 /* A request to the coordinator. The owner keeps it, and what it points at, until `done`. */
@@ -47,6 +68,8 @@ struct coord_op {
     int16_t version;
     struct kstr client_id, client_host;
     const void *request;
+    uint64_t guard;                    /* of what it writes within a transaction, see coord_batch */
+    int16_t error;                     /* set when a COORD_MARKER is done */
     struct arena *arena;               /* for the response; nobody else may touch it meanwhile */
     const void *response;              /* set when done; in the arena. NULL: no memory */
     void (*done)(struct coord_op *op); /* coordinator's thread; the op is the owner's again */

@@ -28,6 +28,10 @@ struct coord_place {
 struct coord_kind {
     const char *topic;  /* "__consumer_offsets" */
     const char *things; /* what `count` counts, for log lines: "groups" */
+    /* What was appended and is not committed in time: the request is answered with an error either way; a
+     * patient shard is told of its records (`written`) only when they are committed, an impatient one at once
+     * that they are not. */
+    bool patient;
 
     void *(*create)(const struct coord_place *place);
     void (*destroy)(void *shard); /* after unload, if it was loaded */

@@ -67,6 +67,8 @@ void coord_load_start(struct coord_partition *p);
 /* write.c */
 /* Appends what a step wrote and answers, or lets the answer wait. op NULL: nobody asked. */
 void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r);
+/* Appends a marker and acts upon it. */
+void coord_write_marker(struct coord_partition *p, struct coord_op *op);
 void coord_on_committed(struct coord_partition *p, int64_t offset);
 void coord_expire_waits(struct coord_partition *p, int64_t now_ms);
 void coord_fail_waits(struct coord_partition *p, int16_t error);

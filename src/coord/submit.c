@@ -14,7 +14,8 @@ void coord_answer(struct coord_op *op, const void *response) {
 }
 
 void coord_answer_error(struct coord_op *op, int16_t error) {
-    coord_answer(op, op->coord->kind->error_response(op, error));
+    op->error = error;
+    coord_answer(op, op->api == COORD_MARKER ? NULL : op->coord->kind->error_response(op, error));
 }
 
 /* --- the way in --- */
@@ -26,15 +27,16 @@ static void step(struct coord_partition *p, struct coord_op *op) {
     coord_partition_set_due(p);
 }
 
-static void to_partition(struct coord *c, struct coord_op *op, struct kstr key) {
-    int32_t index = coord_partition_of(c, key);
-    struct coord_partition *p = index < c->cap ? c->partitions[index] : NULL;
-    if (p && p->state == COORD_ACTIVE) {
-        step(p, op);
-        return;
-    }
+static void to_partition(struct coord *c, struct coord_op *op, int32_t index) {
+    struct coord_partition *p = index >= 0 && index < c->cap ? c->partitions[index] : NULL;
     int16_t error = p && p->state == COORD_LOADING ? KERR_COORDINATOR_LOAD_IN_PROGRESS : KERR_NOT_COORDINATOR;
-    coord_answer_error(op, c->kind->error_for_client(op->api, error));
+    bool active = p && p->state == COORD_ACTIVE, marker = op->api == COORD_MARKER;
+    if (active && marker)
+        coord_write_marker(p, op);
+    else if (active)
+        step(p, op);
+    else
+        coord_answer_error(op, marker ? error : c->kind->error_for_client(op->api, error));
 }
 
 /* What all partitions hold; one that loads makes the answer incomplete, which is an error. Such steps write
@@ -64,11 +66,14 @@ static void on_submitted(struct mail *m) {
     /* The last `done` may free them all. */
     for (int32_t i = 0, n = ops->n; i < n; i++) {
         ops[i].coord = c;
-        struct kstr key = c->kind->key(&ops[i]);
-        if (key.len < 0)
+        bool marker = ops[i].api == COORD_MARKER;
+        struct kstr key = marker ? KSTR("") : c->kind->key(&ops[i]);
+        if (marker)
+            to_partition(c, &ops[i], ((const struct coord_marker *)ops[i].request)->partition);
+        else if (key.len < 0)
             ask_all(c, &ops[i]);
         else
-            to_partition(c, &ops[i], key);
+            to_partition(c, &ops[i], coord_partition_of(c, key));
     }
 }
 

@@ -14,6 +14,9 @@
 #include "base/mem.h"
 #include "coord/partition.h"
 #include "record/batch.h"
+#include "record/control.h"
+
+enum { MARKER_BYTES = 128 };
 
 /* --- append --- */
 
@@ -64,16 +67,16 @@ static void replay(struct coord_partition *p, const struct shard_result *r, int3
     }
 }
 
-static int16_t append_some(struct coord_partition *p, const struct shard_result *r, int32_t at, int32_t end) {
+static int16_t append_some(struct coord_partition *p, const struct coord_op *op, const struct shard_result *r,
+                           int32_t at, int32_t end) {
     struct coord *c = p->coord;
     struct batch_builder b;
-    uint8_t *bytes;
-    size_t size;
+    struct coord_batch batch = {.transactional = r->transactional, .guard = op ? op->guard : 0};
     int64_t next = 0;
     bool committed = false;
-    int err = build(c, &b, r, at, end - at, &bytes, &size);
+    int err = build(c, &b, r, at, end - at, &batch.bytes, &batch.n);
     int16_t error =
-        err ? KERR_UNKNOWN_SERVER_ERROR : c->ops.append(c->ops.arg, p->index, bytes, size, &next, &committed);
+        err ? KERR_UNKNOWN_SERVER_ERROR : c->ops.append(c->ops.arg, p->index, &batch, &next, &committed);
     batch_builder_free(&b);
     if (error) {
         LOG_LIMITED(LOG_ERROR, "coord", "%s-%d: %d records cannot be written: %s", c->kind->topic, p->index,
@@ -87,11 +90,11 @@ static int16_t append_some(struct coord_partition *p, const struct shard_result 
     return KERR_NONE;
 }
 
-static int16_t append(struct coord_partition *p, const struct shard_result *r) {
+static int16_t append(struct coord_partition *p, const struct coord_op *op, const struct shard_result *r) {
     int16_t error = KERR_NONE;
     for (int32_t at = 0, end; !error && at < r->records_n; at = end) {
         end = batch_end(p, r, at);
-        error = append_some(p, r, at, end);
+        error = append_some(p, op, r, at, end);
     }
     return error;
 }
@@ -101,33 +104,67 @@ static int16_t append(struct coord_partition *p, const struct shard_result *r) {
 static void settle(struct coord_partition *p, struct coord_op *op, void *after, int16_t error,
                    int16_t refused, void *response) {
     const struct coord_kind *kind = p->coord->kind;
-    kind->written(p->shard, after, error, coord_now(p->coord));
+    if (!op || op->api != COORD_MARKER) kind->written(p->shard, after, error, coord_now(p->coord));
     if (!op) return;
-    if (error) refused = kind->error_for_client(op->api, error);
+    if (error) refused = op->api == COORD_MARKER ? error : kind->error_for_client(op->api, error);
     if (refused)
         coord_answer_error(op, refused);
     else
         coord_answer(op, response);
 }
 
+static void answer_when_committed(struct coord_partition *p, struct coord_op *op,
+                                  const struct shard_result *r) {
+    struct coord_wait *w = xcalloc(1, sizeof *w);
+    *w = (struct coord_wait){
+        .offset = p->written,
+        .deadline_ms = loop_now(p->coord->loop) + p->coord->config->write_timeout_ms,
+        .op = op,
+        .after = r->after,
+        .error = r->error,
+        .response = r->response,
+    };
+    *(p->last ? &p->last->next : &p->waiting) = w;
+    p->last = w;
+}
+
 void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r) {
-    int16_t error = append(p, r);
+    int16_t error = append(p, op, r);
     if (!r->answer) op = NULL; /* answered by the shard, now or later */
-    if (!error && p->written > p->committed && (op || r->after)) {
-        struct coord_wait *w = xcalloc(1, sizeof *w);
-        *w = (struct coord_wait){
-            .offset = p->written,
-            .deadline_ms = loop_now(p->coord->loop) + p->coord->config->write_timeout_ms,
-            .op = op,
-            .after = r->after,
-            .error = r->error,
-            .response = r->response,
-        };
-        *(p->last ? &p->last->next : &p->waiting) = w;
-        p->last = w;
+    if (!error && p->written > p->committed && (op || r->after))
+        answer_when_committed(p, op, r);
+    else
+        settle(p, op, r->after, error, r->error, r->response);
+}
+
+/* --- markers --- */
+
+void coord_write_marker(struct coord_partition *p, struct coord_op *op) {
+    const struct coord_marker *m = op->request;
+    struct coord *c = p->coord;
+    uint8_t bytes[MARKER_BYTES];
+    struct batch_options o = BATCH_OPTIONS_NONE;
+    struct coord_batch batch = {.bytes = bytes, .transaction_version = m->transaction_version};
+    int64_t next = 0;
+    bool committed = false;
+    o.producer_id = m->producer_id;
+    o.producer_epoch = m->epoch;
+    o.transactional = true;
+    batch.n = marker_batch_write(bytes, &o, m->commit, m->coordinator_epoch, loop_wall(c->loop));
+    ASSERT(batch.n <= sizeof bytes && c->kind->replay_marker);
+    int16_t error = c->ops.append(c->ops.arg, p->index, &batch, &next, &committed);
+    if (error) {
+        coord_answer_error(op, error);
         return;
     }
-    settle(p, op, r->after, error, r->error, r->response);
+    c->kind->replay_marker(p->shard, m->producer_id, m->commit);
+    p->written = next;
+    if (committed) p->committed = next;
+    if (p->written > p->committed)
+        answer_when_committed(p, op, &(struct shard_result){0});
+    else
+        coord_answer(op, NULL);
+    coord_partition_set_due(p);
 }
 
 static struct coord_wait *pop(struct coord_partition *p) {
@@ -150,8 +187,20 @@ void coord_on_committed(struct coord_partition *p, int64_t offset) {
     coord_partition_set_due(p);
 }
 
+/* A patient shard goes on waiting, and nobody with it. */
+static void give_up(struct coord_partition *p, struct coord_wait *w) {
+    struct coord_op *op = w->op;
+    w->deadline_ms = INT64_MAX;
+    w->op = NULL;
+    if (op) coord_answer_error(op, p->coord->kind->error_for_client(op->api, KERR_REQUEST_TIMED_OUT));
+}
+
 void coord_expire_waits(struct coord_partition *p, int64_t now_ms) {
-    while (p->waiting && p->waiting->deadline_ms <= now_ms) end_wait(p, KERR_REQUEST_TIMED_OUT);
+    if (!p->coord->kind->patient)
+        while (p->waiting && p->waiting->deadline_ms <= now_ms) end_wait(p, KERR_REQUEST_TIMED_OUT);
+    else
+        for (struct coord_wait *w = p->waiting; w; w = w->next)
+            if (w->deadline_ms <= now_ms) give_up(p, w);
 }
 
 void coord_fail_waits(struct coord_partition *p, int16_t error) {

@@ -2,6 +2,8 @@
 #ifndef OTTLA_SERVER_API_HEADERS_H
 #define OTTLA_SERVER_API_HEADERS_H
 
+#include "api/add_offsets_to_txn.h"
+#include "api/add_partitions_to_txn.h"
 #include "api/add_raft_voter.h"
 #include "api/alter_client_quotas.h"
 #include "api/alter_configs.h"
@@ -25,10 +27,13 @@
 #include "api/describe_delegation_token.h"
 #include "api/describe_groups.h"
 #include "api/describe_log_dirs.h"
+#include "api/describe_producers.h"
 #include "api/describe_quorum.h"
 #include "api/describe_topic_partitions.h"
+#include "api/describe_transactions.h"
 #include "api/describe_user_scram_credentials.h"
 #include "api/elect_leaders.h"
+#include "api/end_txn.h"
 #include "api/expire_delegation_token.h"
 #include "api/fetch.h"
 #include "api/find_coordinator.h"
@@ -54,5 +59,6 @@
 #include "api/sync_group.h"
 #include "api/unregister_broker.h"
 #include "api/update_features.h"
+#include "api/write_txn_markers.h"
 
 #endif

@@ -337,6 +337,7 @@ static void drain(struct connection *c) {
         c->first = r->next;
         if (!c->first) c->last = &c->first;
         c->in_flight--;
+        if (c->alone == r) c->alone = NULL;
         net_request_free(n, r);
     }
     if (writer_len(&n->out)) send_answers(c);
@@ -356,6 +357,7 @@ static void detach_waiting(struct connection *c) {
 /* May another request begin? */
 static bool may_begin(const struct connection *c, const struct handler *h) {
     if (!c->first) return true;
+    if (c->alone) return false;
     if (!h || !(h->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT) return false;
     return (c->first->handler->flags & API_PIPELINED) != 0; /* behind one that runs alone nothing begins */
 }
@@ -464,8 +466,8 @@ static int receive(struct connection *c, size_t most) {
 /* Something is in flight that nothing may pass: the bytes stay in the socket. */
 static bool muted(const struct connection *c) {
     if (c->throttled) return true;
-    return c->first &&
-           (c->held || !(c->first->handler->flags & API_PIPELINED) || c->in_flight >= MAX_IN_FLIGHT);
+    return c->first && (c->held || c->alone || !(c->first->handler->flags & API_PIPELINED) ||
+                        c->in_flight >= MAX_IN_FLIGHT);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events) {

@@ -28,6 +28,7 @@ struct connection {
     struct outpiece *out_first, **out_last; /* what the socket did not take */
     bool closing;                           /* closed at the end of the burst */
     bool busy;                              /* inside connection_process: finish without draining */
+    struct request *alone;                  /* nothing begins before it is answered; see request_run_alone */
     bool held;                              /* a whole request in `in` waits for those before it */
     bool retry_listed;                      /* waits for memory, in net's list */
     bool whole_waits;                       /* and a whole request of it is in `in` */

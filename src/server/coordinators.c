@@ -21,10 +21,13 @@
 #include "record/compress.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
-#include "server/error_map.h"
-#include "server/housekeeping.h"
+#include "server/markers.h"
 #include "server/node.h"
+#include "server/own_append.h"
+#include "server/producer_ids.h"
+#include "server/verification.h"
 #include "storage/log.h"
+#include "txn/shard.h"
 
 enum { COORDINATOR_STACK = 2 << 20, STOP_RETRY_MS = 5 };
 
@@ -44,6 +47,9 @@ struct coordinators {
     pthread_t thread;
     struct coordinator kinds[COORDINATORS];
     struct group_config group;
+    struct txn_config txn;
+    struct txn_env txn_env;
+    struct markers *markers;
     struct codec *codec; /* of appends that recompress */
     struct mail stop_mail;
     struct timer stop_timer;
@@ -58,70 +64,41 @@ static struct replica *replica_of(struct coordinator *k, int32_t partition) {
     return replicas_get(k->all->node->replicas, k->topic.s, (size_t)k->topic.len, partition);
 }
 
-/* An append that has to reach the disk before it is acknowledged (flush.messages). */
-struct flush_wait {
-    struct flush_waiter waiter;
+/* A batch that has to reach the disk before it is acknowledged (flush.messages). */
+struct flush_note {
     struct coordinator *owner;
     int32_t partition;
-    int64_t next;
 };
 
-static void on_flushed(struct flush_waiter *f, int err) { /* worker */
-    struct flush_wait *w = (struct flush_wait *)f;
-    if (!err) coord_committed(w->owner->coord, w->partition, w->next);
-    free(w); /* after an error the answers time out: what is written may be lost, or not */
+static void on_flushed(void *arg, int64_t next, int err) { /* worker */
+    struct flush_note *f = arg;
+    if (!err) coord_committed(f->owner->coord, f->partition, next);
+    free(f); /* after an error the answers time out: what is written may be lost, or not */
 }
 
-static void wait_for_flush(struct coordinator *k, struct replica *p, int32_t partition, int64_t next) {
-    struct flush_wait *w = xcalloc(1, sizeof *w);
-    *w = (struct flush_wait){.waiter.flushed = on_flushed, .owner = k, .partition = partition, .next = next};
-    replica_flush(p, &w->waiter);
-}
-
-/* With the log's lock held. */
-static int16_t append_locked(struct coordinator *k, struct replica *p, uint8_t *batch, size_t n,
-                             int64_t *next, bool *committed) {
-    struct coordinators *c = k->all;
-    struct arena arena;
-    struct log_append_result result = {0};
-    if (p->deleted) return KERR_NOT_LEADER_OR_FOLLOWER;
-    arena_init(&arena, 16 << 20);
-    struct log_append_args args = {
-        .bytes = batch,
-        .len = n,
-        .leader_epoch = p->leader_epoch,
-        .origin = APPEND_COORDINATOR,
-        .now_ms = loop_wall(c->loop),
-        .arena = &arena,
-        .codec = c->codec,
-    };
-    int err = log_append(p->log, &args, &result);
-    int16_t code = err == OE_INVALID ? kerr_of_fault(result.fault) : kerr_of_storage(err);
-    if (!err) {
-        err = log_write_queue(p->log, loop_wall(c->loop));
-        code = kerr_of_storage(err);
-    }
-    arena_free(&arena);
-    if (err) return code ? code : KERR_UNKNOWN_SERVER_ERROR;
-    *next = result.last_offset + 1;
-    *committed = !log_flush_needed(p->log);
-    if (*committed)
-        replica_advance(p);
-    else
-        wait_for_flush(k, p, p->index, *next);
-    return KERR_NONE;
-}
-
-static int16_t append(void *arg, int32_t partition, uint8_t *batch, size_t n, int64_t *next,
+static int16_t append(void *arg, int32_t partition, const struct coord_batch *batch, int64_t *next,
                       bool *committed) {
     struct coordinator *k = arg;
     struct replica *p = replica_of(k, partition);
     if (!p) return KERR_NOT_LEADER_OR_FOLLOWER;
-    log_lock(p->log);
-    int16_t code = append_locked(k, p, batch, n, next, committed);
-    log_unlock(p->log);
+    struct flush_note *f = xcalloc(1, sizeof *f);
+    bool waits = false;
+    *f = (struct flush_note){k, partition};
+    struct own_append a = {
+        .batch = batch->bytes,
+        .n = batch->n,
+        .transaction_version = batch->transaction_version,
+        .verify = batch->transactional && verification_enabled(k->all->node),
+        .guard = batch->guard,
+        .now_ms = loop_wall(k->all->loop),
+        .codec = k->all->codec,
+        .flushed = on_flushed,
+        .arg = f,
+    };
+    int16_t code = own_append(k->all->node, p, &a, next, &waits);
     replica_unref(p);
-    if (k->all->node->housekeeping) housekeeping_wake(k->all->node->housekeeping);
+    if (code || !waits) free(f);
+    *committed = !waits;
     return code;
 }
 
@@ -308,8 +285,35 @@ static struct group_config group_settings(const struct config *k) {
     };
 }
 
+static struct txn_config txn_settings(const struct config *k) {
+    return (struct txn_config){
+        .transaction_max_timeout_ms = (int32_t)config_int(k, CFG_TRANSACTION_MAX_TIMEOUT_MS),
+        .transaction_abort_timed_out_transaction_cleanup_interval_ms =
+            (int32_t)config_int(k, CFG_TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS),
+        .transactional_id_expiration_ms = (int32_t)config_int(k, CFG_TRANSACTIONAL_ID_EXPIRATION_MS),
+        .transaction_remove_expired_transaction_cleanup_interval_ms =
+            (int32_t)config_int(k, CFG_TRANSACTION_REMOVE_EXPIRED_TRANSACTION_CLEANUP_INTERVAL_MS),
+        .transaction_two_phase_commit_enable = config_bool(k, CFG_TRANSACTION_TWO_PHASE_COMMIT_ENABLE),
+    };
+}
+
+static int64_t take_producer_id(void *arg) { return producer_ids_take(((struct coordinators *)arg)->node); }
+
+static int16_t transaction_version(void *arg) {
+    struct image *image = node_image(((struct coordinators *)arg)->node);
+    int16_t level = image_feature(image, "transaction.version");
+    image_unref(image);
+    return level;
+}
+
+static void send_markers(void *arg, const struct txn_markers *m) {
+    markers_send(((struct coordinators *)arg)->markers, m);
+}
+
 static void set_up(struct coordinators *c, const struct config *k) {
     c->group = group_settings(k);
+    c->txn = txn_settings(k);
+    c->txn_env = (struct txn_env){c, take_producer_id, transaction_version, send_markers};
     c->kinds[COORDINATOR_GROUP] = (struct coordinator){
         .config = {.kind = &coord_group_kind,
                    .shard = &c->group,
@@ -320,6 +324,8 @@ static void set_up(struct coordinators *c, const struct config *k) {
     };
     c->kinds[COORDINATOR_TXN] = (struct coordinator){
         .config = {.kind = &coord_txn_kind,
+                   .shard = &c->txn,
+                   .env = &c->txn_env,
                    .write_timeout_ms = (int32_t)config_int(k, CFG_REQUEST_TIMEOUT_MS),
                    .compression = COMPRESSION_NONE},
         .load_buffer = (uint32_t)config_int(k, CFG_TRANSACTION_STATE_LOG_LOAD_BUFFER_SIZE),
@@ -365,13 +371,14 @@ struct coordinators *coordinators_start(struct node *n, struct image *image) {
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->now_quiet, NULL);
     set_up(c, n->config);
+    c->markers = markers_create(n, c->loop);
     for (int i = 0; i < COORDINATORS; i++) begin(c, &c->kinds[i], image);
     start_thread(c);
     return c;
 }
 
 static void try_to_stop(struct coordinators *c) {
-    bool stopped = true;
+    bool stopped = markers_stop(c->markers);
     for (int i = 0; i < COORDINATORS; i++) stopped &= coord_stop(c->kinds[i].coord);
     if (!stopped) { /* a load must come to its end */
         loop_timer_set(c->loop, &c->stop_timer, loop_now(c->loop) + STOP_RETRY_MS);
@@ -405,6 +412,7 @@ void coordinators_destroy(struct coordinators *c) {
     loop_stop(c->loop);
     pthread_join(c->thread, NULL);
     for (int i = 0; i < COORDINATORS; i++) coord_destroy(c->kinds[i].coord);
+    markers_destroy(c->markers);
     codec_destroy(c->codec);
     loop_destroy(c->loop);
     pthread_cond_destroy(&c->now_quiet);

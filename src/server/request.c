@@ -65,6 +65,11 @@ void request_fail(struct request *r, const char *why) {
     request_finish_silent(r);
 }
 
+void request_run_alone(struct request *r) {
+    ASSERT(!r->done);
+    if (r->conn) r->conn->alone = r;
+}
+
 static void on_resumed(struct mail *m) {
     struct request *r = (struct request *)((char *)m - offsetof(struct request, mail));
     r->resume(r);

@@ -114,6 +114,9 @@ void request_finish(struct request *r, const void *out);
 void request_finish_silent(struct request *r);
 /* Loop thread: no answer can be made (malformed, out of memory): closes the connection with one log line. */
 void request_fail(struct request *r, const char *why);
+/* A handler of an API_PIPELINED API, before it returns: no later request of the connection begins before this
+ * one is answered, because it could overtake it. */
+void request_run_alone(struct request *r);
 /* Any thread: runs fn(r) on the request's loop. */
 void request_resume(struct request *r, void (*fn)(struct request *r));
 /* The peer's address as text ("127.0.0.1"), or "" when it has gone; and the listener's name that it came by.

@@ -334,8 +334,8 @@ int log_append(struct log *l, const struct log_append_args *a, struct log_append
     struct producer_change change = {.entry = NULL};
     bool producer = batch_producer_id(v.bytes) >= 0;
     if (producer) {
-        enum append_fault f =
-            producers_check(&o->producers, v.bytes, v.len, a->origin, a->transaction_version, &change);
+        struct producer_check how = {a->origin, a->transaction_version, a->verify, a->guard};
+        enum append_fault f = producers_check(&o->producers, v.bytes, v.len, &how, &change);
         if (f != FAULT_NONE) return refuse(r, f, producer_text(f));
         if (change.duplicate) {
             r->duplicate = true;

@@ -284,6 +284,14 @@ bool log_has_transaction(struct log *l, int64_t producer_id, int16_t epoch) {
     return !log_open(l, l->last_used) && producers_in_txn(&l->open->producers, producer_id, epoch);
 }
 
+int log_verification_begin(struct log *l, int64_t producer_id, int16_t epoch, int32_t sequence, bool bumps,
+                           int64_t now_ms, uint64_t *guard) {
+    int err = log_open(l, now_ms);
+    if (err) return err;
+    bool ok = producers_verify(&l->open->producers, producer_id, epoch, sequence, bumps, now_ms, guard);
+    return ok ? 0 : OE_INVALID;
+}
+
 int log_producers(struct log *l, struct arena *a, struct log_producer **p, int *n) {
     int err = log_open(l, l->last_used);
     if (err) return err;

@@ -75,7 +75,10 @@ struct log_append_args {
     int64_t now_ms;
     int16_t transaction_version; /* of a marker: 0, 1, 2 */
     bool ignore_size;            /* max.message.bytes does not hold */
-    struct arena *arena;         /* lives until log_write_queue returns */
+    bool verify; /* the first batch of a transaction needs a guard (transaction.partition.verification.enable)
+                  */
+    uint64_t guard;      /* of log_verification_begin; 0: none */
+    struct arena *arena; /* lives until log_write_queue returns */
     struct codec *codec;
 };
 
@@ -174,5 +177,12 @@ struct log_producer {
 int log_producers(struct log *l, struct arena *a, struct log_producer **p, int *n);
 /* Is a transaction of this producer and epoch open? */
 bool log_has_transaction(struct log *l, int64_t producer_id, int16_t epoch);
+/* Before the first batch of a transaction is appended, the transaction coordinator is asked whether the
+ * partition belongs to it, and its answer counts only if nothing of the producer was written meanwhile: so a
+ * late batch never begins a transaction that has ended (KIP-890). *guard: for that append; 0: the transaction
+ * is open, there is nothing to ask. bumps: the producer has a new epoch in each transaction. 0; OE_INVALID:
+ * the epoch is older than the log's; or what opening gave. (UnifiedLog.maybeStartTransactionVerification) */
+int log_verification_begin(struct log *l, int64_t producer_id, int16_t epoch, int32_t sequence, bool bumps,
+                           int64_t now_ms, uint64_t *guard);
 
 #endif

@@ -67,13 +67,20 @@ void producers_high_watermark(struct producers *p, int64_t offset) {
 void producers_init(struct producers *p, int64_t end_offset) {
     *p = (struct producers){.end_offset = end_offset, .snapshot_at = end_offset, .extra = -1};
     hashmap_init(&p->map, 0x70726f6475636572);
+    hashmap_init(&p->verifications, 0x7665726966696564);
+}
+
+static void free_all(struct hashmap *m) {
+    struct hashmap_entry *e;
+    for (size_t i = 0; (e = hashmap_next(m, &i));) free(e->value);
+    hashmap_free(m);
 }
 
 void producers_clear(struct producers *p, int64_t end_offset) {
-    struct hashmap_entry *e;
-    for (size_t i = 0; (e = hashmap_next(&p->map, &i));) free(e->value);
-    hashmap_free(&p->map);
+    free_all(&p->map);
+    free_all(&p->verifications);
     hashmap_init(&p->map, 0x70726f6475636572);
+    hashmap_init(&p->verifications, 0x7665726966696564);
     p->ongoing_count = p->done_count = 0;
     p->end_offset = end_offset;
 }
@@ -81,6 +88,7 @@ void producers_clear(struct producers *p, int64_t end_offset) {
 void producers_free(struct producers *p) {
     producers_clear(p, 0);
     hashmap_free(&p->map);
+    hashmap_free(&p->verifications);
     free(p->ongoing);
     free(p->done);
     free(p->snapshots);
@@ -142,19 +150,71 @@ static bool follows(int32_t last, int32_t next) {
     return (int64_t)last + 1 == next || (next == 0 && last == INT32_MAX);
 }
 
-static enum append_fault check_data(struct producer *e, const uint8_t *b, enum append_origin origin) {
-    int16_t epoch = batch_producer_epoch(b);
-    if (!e) return FAULT_NONE;
-    if (origin != APPEND_REPLICATION && epoch < e->epoch) return FAULT_PRODUCER_EPOCH;
-    if (origin == APPEND_CLIENT) {
-        int32_t next = batch_base_sequence(b);
-        if (epoch != e->epoch) {
-            if (next != 0 && e->epoch != NO_PRODUCER_EPOCH) return FAULT_OUT_OF_ORDER_SEQUENCE;
-        } else if (!follows(last_sequence(e), next)) {
-            return FAULT_OUT_OF_ORDER_SEQUENCE;
-        }
+/* ---- verification of a transaction's first batch ---- */
+
+static struct verification *verification_of(const struct producers *p, int64_t id) {
+    return hashmap_get(&p->verifications, &id, sizeof id);
+}
+
+static void end_verification(struct producers *p, int64_t id) {
+    free(hashmap_del(&p->verifications, &id, sizeof id));
+}
+
+bool producers_verify(struct producers *p, int64_t id, int16_t epoch, int32_t sequence, bool bumps,
+                      int64_t now_ms, uint64_t *guard) {
+    const struct producer *e = find(p, id);
+    *guard = 0;
+    if (e && epoch < e->epoch) return false;
+    if (producers_in_txn(p, id, epoch)) return true;
+    struct verification *v = verification_of(p, id);
+    if (!v) {
+        v = xcalloc(1, sizeof *v);
+        /* Not one that a log which was closed in between has given. */
+        p->guards = p->guards ? p->guards + 1 : (uint64_t)now_ms << 20;
+        *v = (struct verification){.id = id,
+                                   .timestamp = now_ms,
+                                   .guard = p->guards,
+                                   .lowest_sequence = sequence,
+                                   .epoch = epoch,
+                                   .bumps = bumps};
+        void *before = hashmap_put(&p->verifications, &v->id, sizeof v->id, v);
+        ASSERT(!before);
     }
-    return e->txn_first_offset >= 0 && !batch_is_transactional(b) ? FAULT_TXN_STATE : FAULT_NONE;
+    if (epoch > v->epoch || (epoch == v->epoch && sequence < v->lowest_sequence)) {
+        v->epoch = epoch;
+        v->lowest_sequence = sequence;
+    }
+    *guard = v->guard;
+    return true;
+}
+
+static enum append_fault check_sequence(const struct producers *p, struct producer *e, const uint8_t *b) {
+    const struct verification *v = verification_of(p, batch_producer_id(b));
+    int32_t next = batch_base_sequence(b);
+    if (v && v->bumps && next != 0 && (!e || !e->count)) return FAULT_OUT_OF_ORDER_SEQUENCE;
+    if (v && next > v->lowest_sequence) return FAULT_OUT_OF_ORDER_SEQUENCE;
+    if (!e || e->epoch == NO_PRODUCER_EPOCH) return FAULT_NONE;
+    bool ok = batch_producer_epoch(b) != e->epoch ? next == 0 : follows(last_sequence(e), next);
+    return ok ? FAULT_NONE : FAULT_OUT_OF_ORDER_SEQUENCE;
+}
+
+static enum append_fault check_data(const struct producers *p, struct producer *e, const uint8_t *b,
+                                    const struct producer_check *how) {
+    int64_t id = batch_producer_id(b);
+    int16_t epoch = batch_producer_epoch(b);
+    bool transactional = batch_is_transactional(b);
+    if (how->origin == APPEND_REPLICATION)
+        return e && e->txn_first_offset >= 0 && !transactional ? FAULT_TXN_STATE : FAULT_NONE;
+    if (e && epoch < e->epoch) return FAULT_PRODUCER_EPOCH;
+    if (transactional && how->verify && !producers_in_txn(p, id, epoch)) {
+        const struct verification *v = verification_of(p, id);
+        if (!v || !how->guard || v->guard != how->guard) return FAULT_TXN_STATE;
+    }
+    if (how->origin == APPEND_CLIENT) {
+        enum append_fault f = check_sequence(p, e, b);
+        if (f != FAULT_NONE) return f;
+    }
+    return e && e->txn_first_offset >= 0 && !transactional ? FAULT_TXN_STATE : FAULT_NONE;
 }
 
 static enum append_fault check_marker(const struct producer *e, const uint8_t *b, enum append_origin origin,
@@ -167,8 +227,8 @@ static enum append_fault check_marker(const struct producer *e, const uint8_t *b
     return e->coordinator_epoch > c->coordinator_epoch ? FAULT_COORDINATOR_FENCED : FAULT_NONE;
 }
 
-enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t n, enum append_origin origin,
-                                  int16_t version, struct producer_change *c) {
+enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t n,
+                                  const struct producer_check *how, struct producer_change *c) {
     ASSERT(n >= BATCH_HEADER && batch_magic(b) == 2 && batch_producer_id(b) >= 0);
     *c = (struct producer_change){.entry = find(p, batch_producer_id(b))};
     if (batch_is_control(b)) {
@@ -180,9 +240,9 @@ enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t 
         c->commit = r.type == CONTROL_COMMIT;
         c->coordinator_epoch = r.coordinator_epoch;
         c->timestamp = r.timestamp;
-        return check_marker(c->entry, b, origin, version, c);
+        return check_marker(c->entry, b, how->origin, how->transaction_version, c);
     }
-    if (origin == APPEND_CLIENT && c->entry) {
+    if (how->origin == APPEND_CLIENT && c->entry) {
         const struct producer_batch *seen = find_duplicate(c->entry, b);
         if (seen) {
             c->duplicate = true;
@@ -190,7 +250,7 @@ enum append_fault producers_check(struct producers *p, const uint8_t *b, size_t 
             return FAULT_NONE;
         }
     }
-    return check_data(c->entry, b, origin);
+    return check_data(p, c->entry, b, how);
 }
 
 static void apply_marker(struct producers *p, struct producer *e, const uint8_t *b,
@@ -214,6 +274,7 @@ void producers_apply(struct producers *p, const uint8_t *b, const struct produce
     ASSERT(!c->duplicate);
     *end = (struct txn_end){.happened = false};
     if (batch_is_control(b) && !c->marker) return;
+    if (batch_is_transactional(b)) end_verification(p, batch_producer_id(b));
     struct producer *e = c->entry ? c->entry : add(p, batch_producer_id(b));
     ASSERT(e->id == batch_producer_id(b));
     if (c->marker) {
@@ -234,28 +295,38 @@ void producers_replay(struct producers *p, const uint8_t *b, size_t n, struct tx
     struct producer_change c;
     end->happened = false;
     if (batch_magic(b) < 2) return;
-    if (batch_producer_id(b) >= 0 &&
-        producers_check(p, b, n, APPEND_REPLICATION, 0, &c) != FAULT_INVALID_RECORD)
+    struct producer_check how = {.origin = APPEND_REPLICATION};
+    if (batch_producer_id(b) >= 0 && producers_check(p, b, n, &how, &c) != FAULT_INVALID_RECORD)
         producers_apply(p, b, &c, end);
 }
 
-static bool expired(const struct producer *e, int64_t now_ms, int64_t expiration_ms) {
+static bool expired(const void *x, int64_t now_ms, int64_t expiration_ms) {
+    const struct producer *e = x;
     return e->txn_first_offset < 0 && now_ms - e->last_timestamp >= expiration_ms;
 }
 
-void producers_expire(struct producers *p, int64_t now_ms, int64_t expiration_ms) {
-    for (bool again = true; again;) {
-        struct hashmap_entry *e;
-        again = false;
-        for (size_t i = 0; (e = hashmap_next(&p->map, &i));) {
-            struct producer *x = e->value;
-            if (!expired(x, now_ms, expiration_ms)) continue;
-            hashmap_del(&p->map, &x->id, sizeof x->id);
-            free(x);
-            again = true; /* the map has moved under the iteration */
-            break;
-        }
+/* Takes one out that `old` says is; false: there is none. The map moves under an iteration. */
+static bool expire_one(struct hashmap *m, bool (*old)(const void *x, int64_t now_ms, int64_t limit),
+                       int64_t now_ms, int64_t limit) {
+    struct hashmap_entry *e;
+    for (size_t i = 0; (e = hashmap_next(m, &i));) {
+        if (!old(e->value, now_ms, limit)) continue;
+        int64_t id;
+        ASSERT(e->key_len == sizeof id);
+        memcpy(&id, e->key, sizeof id);
+        free(hashmap_del(m, &id, sizeof id));
+        return true;
     }
+    return false;
+}
+
+static bool verification_expired(const void *x, int64_t now_ms, int64_t limit) {
+    return now_ms - ((const struct verification *)x)->timestamp >= limit;
+}
+
+void producers_expire(struct producers *p, int64_t now_ms, int64_t expiration_ms) {
+    while (expire_one(&p->map, expired, now_ms, expiration_ms)) continue;
+    while (expire_one(&p->verifications, verification_expired, now_ms, expiration_ms)) continue;
 }
 
 bool producers_in_txn(const struct producers *p, int64_t id, int16_t epoch) {

@@ -33,8 +33,18 @@ struct producer {
 struct txn {
     int64_t first_offset, last_offset, producer_id; /* last_offset: of the marker; −1 while it is open */
 };
+/* A transaction's first batch is being verified with its coordinator (VerificationStateEntry). In memory
+ * only. */
+struct verification {
+    int64_t id, timestamp;
+    uint64_t guard;
+    int32_t lowest_sequence; /* of what waits: nothing higher may come before it */
+    int16_t epoch;
+    bool bumps;
+};
 struct producers {
-    struct hashmap map;
+    struct hashmap map, verifications;
+    uint64_t guards;            /* the last one given */
     struct txn *ongoing, *done; /* ascending by first_offset */
     int64_t *snapshots;
     int32_t ongoing_count, ongoing_cap, done_count, done_cap, snapshot_count, snapshot_cap;
@@ -62,11 +72,20 @@ void producers_free(struct producers *p);
 /* Forgets the state, not the list of snapshots. */
 void producers_clear(struct producers *p, int64_t end_offset);
 
+/* Who appends, and what is to be checked. */
+struct producer_check {
+    enum append_origin origin;
+    int16_t transaction_version; /* of a marker */
+    bool verify;                 /* the first batch of a transaction needs a guard */
+    uint64_t guard;
+};
 /* Checks a batch of magic 2 that has a producer id. FAULT_NONE, or why not (only for origins that are
  * checked). */
 enum append_fault producers_check(struct producers *p, const uint8_t *batch, size_t n,
-                                  enum append_origin origin, int16_t transaction_version,
-                                  struct producer_change *c);
+                                  const struct producer_check *how, struct producer_change *c);
+/* See log_verification_begin. false: the epoch is too old. */
+bool producers_verify(struct producers *p, int64_t id, int16_t epoch, int32_t sequence, bool bumps,
+                      int64_t now_ms, uint64_t *guard);
 /* Applies what was checked (not a duplicate); the batch has its final offsets now. */
 void producers_apply(struct producers *p, const uint8_t *batch, const struct producer_change *c,
                      struct txn_end *end);

@@ -8,15 +8,20 @@
  * acks=all needs nothing more here: no other node follows this one, and too few in-sync replicas refuse the
  * append.
  *
+ * The first batch of a transaction in a partition waits until the transaction coordinator knows of it
+ * (server/verification): its bytes are copied, and the connection's next request waits with it.
+ *
  * Before: server/dispatch. After: server/appender → storage/log; replica/replica (high watermark, waiting
  * fetches). */
 #include "server/handlers/handlers.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/produce.h"
 #include "base/assert.h"
+#include "base/err.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
 #include "server/appender.h"
@@ -24,9 +29,16 @@
 #include "server/lookup.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/verification.h"
 #include "storage/log.h"
 
-enum { FIRST_VERSION_WITH_IDS = 13, FIRST_VERSION_WITH_ZSTD = 7, LEAST_LENGTH = 14 };
+enum {
+    FIRST_VERSION_WITH_IDS = 13,
+    FIRST_VERSION_THAT_ADDS = 12,      /* partitions to its transaction: transaction version 2 */
+    FIRST_VERSION_WITH_ABORTABLE = 11, /* knows TRANSACTION_ABORTABLE */
+    FIRST_VERSION_WITH_ZSTD = 7,
+    LEAST_LENGTH = 14,
+};
 
 struct produce;
 
@@ -38,12 +50,27 @@ struct produce_slot {
     struct produce_response_partition_produce_response *answer;
 };
 
+/* One that waits for the coordinator. */
+struct deferred {
+    struct deferred *next;
+    struct produce_slot *slot;
+    struct replica *replica; /* a reference */
+    uint64_t guard;
+    size_t n;
+    uint8_t bytes[];
+};
+
 struct produce {
     struct request *request;
     struct produce_response out;
     int16_t acks;
-    bool transactional; /* the request has a transactional id */
+    struct kstr transactional_id; /* null: none */
+    int64_t producer_id;          /* of the transactional batches; −1: none has come */
+    int16_t producer_epoch;
+    bool verify; /* transaction.partition.verification.enable */
     bool out_of_memory;
+    struct verification_call call;
+    struct deferred *deferred, **last;
     _Atomic int pending;
 };
 
@@ -143,8 +170,6 @@ static int16_t check(const struct produce *p, const struct replica *replica, int
     if (p->acks < -1 || p->acks > 1) return KERR_INVALID_REQUIRED_ACKS;
     if (replica->topic->internal && !kstr_is(p->request->client_id, "__admin_client"))
         return KERR_INVALID_TOPIC_EXCEPTION;
-    if (batch_is_transactional(records->p)) /* no transaction can be open here yet */
-        return p->transactional ? KERR_INVALID_TXN_STATE : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     return 0;
 }
 
@@ -167,10 +192,11 @@ static void refused(struct request *r, struct replica *replica, const struct log
 }
 
 /* Queues one batch; true when it waits for the gathered write. */
-static bool append(struct produce *p, struct replica *replica, const struct krecords *records,
-                   struct produce_response_partition_produce_response *a, struct append_listener *l) {
+static bool append(struct produce *p, struct replica *replica, uint8_t *bytes, size_t n, uint64_t guard,
+                   struct produce_slot *slot) {
     struct request *r = p->request;
     struct appender *appender = &r->net->appender;
+    struct produce_response_partition_produce_response *a = slot->answer;
     appender_begin(appender, replica);
     if (replica->deleted) {
         fail(a, KERR_UNKNOWN_TOPIC_OR_PARTITION);
@@ -182,11 +208,13 @@ static bool append(struct produce *p, struct replica *replica, const struct krec
     }
     struct log_append_result result;
     int err = log_append(replica->log,
-                         &(struct log_append_args){.bytes = (uint8_t *)(uintptr_t)records->p,
-                                                   .len = (size_t)records->len,
+                         &(struct log_append_args){.bytes = bytes,
+                                                   .len = n,
                                                    .leader_epoch = replica->leader_epoch,
                                                    .origin = APPEND_CLIENT,
                                                    .now_ms = loop_wall(r->net->loop),
+                                                   .verify = p->verify,
+                                                   .guard = guard,
                                                    .arena = &r->arena,
                                                    .codec = r->net->codec},
                          &result);
@@ -199,8 +227,96 @@ static bool append(struct produce *p, struct replica *replica, const struct krec
     a->log_append_time_ms = result.append_time;
     a->log_start_offset = result.log_start;
     if (result.duplicate && !log_flush_needed(replica->log)) return false;
-    appender_add(appender, l);
+    appender_add(appender, &slot->listener);
     return true;
+}
+
+static void append_slot(struct produce *p, struct replica *replica, uint8_t *bytes, size_t n, uint64_t guard,
+                        struct produce_slot *slot) {
+    atomic_fetch_add(&p->pending, 1);
+    if (!append(p, replica, bytes, n, guard, slot)) atomic_fetch_sub(&p->pending, 1);
+}
+
+/* ---- transactions ---- */
+
+static enum verification_kind verification_of(int16_t version) {
+    if (version >= FIRST_VERSION_THAT_ADDS) return VERIFY_ADD;
+    return version >= FIRST_VERSION_WITH_ABORTABLE ? VERIFY_ONLY : VERIFY_OLD;
+}
+
+/* The first transactional batch decides who the producer is. */
+static void meet_producer(struct produce *p, const uint8_t *batch) {
+    if (p->producer_id != NO_PRODUCER_ID) return;
+    p->producer_id = batch_producer_id(batch);
+    p->producer_epoch = batch_producer_epoch(batch);
+    p->verify = verification_enabled(p->request->node);
+    verification_init(&p->call, p->request, verification_of(p->request->version), p->transactional_id,
+                      p->producer_id, p->producer_epoch);
+}
+
+/* true: it waits for the coordinator, or has got its error. */
+static bool defer(struct produce *p, struct replica *replica, const struct krecords *records,
+                  struct produce_slot *slot) {
+    struct request *r = p->request;
+    uint64_t guard;
+    meet_producer(p, records->p);
+    if (!p->verify && p->call.kind != VERIFY_ADD) return false;
+    appender_begin(&r->net->appender, replica);
+    if (replica->deleted) return false; /* the append says so */
+    int err = log_verification_begin(replica->log, batch_producer_id(records->p),
+                                     batch_producer_epoch(records->p), batch_base_sequence(records->p),
+                                     p->call.kind == VERIFY_ADD, loop_wall(r->net->loop), &guard);
+    if (err) {
+        fail(slot->answer, err == OE_INVALID ? KERR_INVALID_PRODUCER_EPOCH : kerr_of_storage(err));
+        return true;
+    }
+    if (!guard) return false;
+    struct deferred *d = malloc(sizeof *d + (size_t)records->len);
+    if (!d) {
+        p->out_of_memory = true;
+        return true;
+    }
+    *d = (struct deferred){
+        .slot = slot, .replica = replica_ref(replica), .guard = guard, .n = (size_t)records->len};
+    memcpy(d->bytes, records->p, d->n);
+    *p->last = d;
+    p->last = &d->next;
+    verification_add(&p->call, (struct kstr){replica->topic->name, replica->topic->name_len}, replica->index);
+    return true;
+}
+
+/* As a client knows it. An error of the coordinator's that older clients do not expect here becomes one that
+ * they try again after, without asking for metadata. */
+static int16_t for_producer(const struct produce *p, int16_t error) {
+    switch (error) {
+    case KERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case KERR_COORDINATOR_NOT_AVAILABLE:
+    case KERR_NOT_COORDINATOR: return KERR_NOT_ENOUGH_REPLICAS;
+    case KERR_CONCURRENT_TRANSACTIONS: return p->call.kind == VERIFY_ADD ? error : KERR_NOT_ENOUGH_REPLICAS;
+    default: return error;
+    }
+}
+
+static void on_verified(struct verification_call *c) {
+    struct produce *p = c->owner;
+    struct net *net = p->request->net;
+    for (struct deferred *d = p->deferred; d; d = d->next) {
+        const struct replica_topic *t = d->replica->topic;
+        int16_t error = verification_error(c, (struct kstr){t->name, t->name_len}, d->replica->index);
+        if (error)
+            fail(d->slot->answer, for_producer(p, error));
+        else
+            append_slot(p, d->replica, d->bytes, d->n, d->guard, d->slot);
+    }
+    appender_flush(&net->appender);
+    for (struct deferred *d = p->deferred, *next; d; d = next) {
+        next = d->next;
+        replica_unref(d->replica);
+        free(d);
+    }
+    p->deferred = NULL;
+    verification_free(c);
+    if (settle(p)) finish(p->request);
 }
 
 /* ---- the request
@@ -225,8 +341,9 @@ static void produce_partition(struct produce *p, const struct produce_request_to
         return;
     }
     *slot = (struct produce_slot){.listener.written = on_written, .produce = p, .answer = a};
-    atomic_fetch_add(&p->pending, 1);
-    if (!append(p, replica, &in->records, a, &slot->listener)) atomic_fetch_sub(&p->pending, 1);
+    const struct krecords *b = &in->records;
+    if (batch_is_transactional(b->p) && batch_producer_id(b->p) >= 0 && defer(p, replica, b, slot)) return;
+    append_slot(p, replica, (uint8_t *)(uintptr_t)b->p, (size_t)b->len, 0, slot);
 }
 
 static bool produce_topic(struct produce *p, const struct produce_request_topic_produce_data *in,
@@ -245,12 +362,62 @@ static bool produce_topic(struct produce *p, const struct produce_request_topic_
     return true;
 }
 
+static void ask_coordinator(struct produce *p) {
+    struct request *r = p->request;
+    /* The id points into the connection's buffer. */
+    struct kstr *id = &p->call.add.id;
+    char *copy = arena_strndup(&r->arena, id->s ? id->s : "", (size_t)id->len);
+    if (!copy) p->out_of_memory = true;
+    *id = copy ? (struct kstr){copy, id->len} : KSTR("");
+    p->call.owner = p;
+    request_run_alone(r);
+    verification_send(&p->call, on_verified);
+}
+
+/* What the whole request is refused for. */
+static int16_t check_transaction(const struct produce_request *in) {
+    int64_t id = NO_PRODUCER_ID;
+    int16_t epoch = NO_PRODUCER_EPOCH;
+    for (int32_t t = 0; t < in->topic_data_n; t++)
+        for (int32_t i = 0; i < in->topic_data[t].partition_data_n; i++) {
+            const struct krecords *b = &in->topic_data[t].partition_data[i].records;
+            if (b->len < BATCH_HEADER || batch_magic(b->p) != 2 || !batch_is_transactional(b->p)) continue;
+            if (in->transactional_id.len < 0) return KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+            if (batch_producer_id(b->p) < 0) continue;
+            bool other = batch_producer_id(b->p) != id || batch_producer_epoch(b->p) != epoch;
+            if (id != NO_PRODUCER_ID && other) return KERR_INVALID_PRODUCER_ID_MAPPING;
+            id = batch_producer_id(b->p);
+            epoch = batch_producer_epoch(b->p);
+        }
+    return KERR_NONE;
+}
+
+static bool refuse_topic(struct request *r, const struct produce_request_topic_produce_data *in,
+                         struct produce_response_topic_produce_response *out, int16_t code) {
+    size_t n = (size_t)(in->partition_data_n > 0 ? in->partition_data_n : 0);
+    produce_response_topic_produce_response_init(out);
+    out->name = in->name;
+    out->topic_id = in->topic_id;
+    out->partition_responses = request_array(r, n, sizeof *out->partition_responses);
+    for (size_t i = 0; out->partition_responses && i < n; i++) {
+        struct produce_response_partition_produce_response *a = &out->partition_responses[i];
+        produce_response_partition_produce_response_init(a);
+        a->index = in->partition_data[i].index;
+        fail(a, code);
+    }
+    out->partition_responses_n = (int32_t)n;
+    return out->partition_responses;
+}
+
 void handle_produce(struct request *r, const struct produce_request *in) {
     struct produce *p = request_alloc(r, sizeof *p);
+    int16_t refused_code = check_transaction(in);
     produce_response_init(&p->out);
     p->request = r;
     p->acks = in->acks;
-    p->transactional = in->transactional_id.len >= 0;
+    p->transactional_id = in->transactional_id;
+    p->producer_id = NO_PRODUCER_ID;
+    p->last = &p->deferred;
     atomic_init(&p->pending, 1);
     r->state = p;
     r->detach = detach;
@@ -259,8 +426,13 @@ void handle_produce(struct request *r, const struct produce_request *in) {
     bool ok = p->out.responses != NULL;
     for (size_t i = 0; ok && i < n; i++) {
         p->out.responses_n = (int32_t)i + 1;
-        ok = produce_topic(p, &in->topic_data[i], &p->out.responses[i]);
+        ok = refused_code ? refuse_topic(r, &in->topic_data[i], &p->out.responses[i], refused_code)
+                          : produce_topic(p, &in->topic_data[i], &p->out.responses[i]);
     }
-    p->out_of_memory = !ok; /* what was queued is written, and the client sees its connection end */
+    p->out_of_memory |= !ok; /* what was queued is written, and the client sees its connection end */
+    if (p->deferred) {
+        ask_coordinator(p);
+        return;
+    }
     if (settle(p)) finish(r);
 }

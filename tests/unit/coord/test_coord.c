@@ -59,9 +59,11 @@ struct world {
     int asks_n;
 };
 
-static int16_t fake_append(void *arg, int32_t partition, uint8_t *batch, size_t n, int64_t *next,
+static int16_t fake_append(void *arg, int32_t partition, const struct coord_batch *b, int64_t *next,
                            bool *committed) {
     struct world *w = arg;
+    uint8_t *batch = b->bytes;
+    size_t n = b->n;
     struct part *p = &w->parts[partition];
     pthread_mutex_lock(&w->lock);
     int16_t error = w->append_error;
@@ -552,7 +554,8 @@ static void log_batch(struct world *w, int part, int64_t producer_id, const char
     batch_builder_init(&b, &o, 1 << 16);
     assert_int_equal(batch_builder_add(&b, 1, key, sizeof key, value, sizeof value), 0);
     assert_int_equal(batch_builder_finish(&b, codec, &bytes, &n), 0);
-    assert_int_equal(fake_append(w, part, bytes, n, &next, &committed), 0);
+    assert_int_equal(fake_append(w, part, &(struct coord_batch){.bytes = bytes, .n = n}, &next, &committed),
+                     0);
     batch_builder_free(&b);
     codec_destroy(codec);
 }
@@ -566,7 +569,8 @@ static void log_marker(struct world *w, int part, int64_t producer_id, bool comm
     o.producer_epoch = 0;
     o.transactional = true;
     size_t n = marker_batch_write(bytes, &o, commit_it, 0, 1);
-    assert_int_equal(fake_append(w, part, bytes, n, &next, &committed), 0);
+    assert_int_equal(fake_append(w, part, &(struct coord_batch){.bytes = bytes, .n = n}, &next, &committed),
+                     0);
 }
 
 /* A log with transactions: committed, aborted, open. */
