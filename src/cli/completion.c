@@ -11,6 +11,7 @@
 #include "cli/group.h"
 #include "cli/log.h"
 #include "cli/produce.h"
+#include "cli/quota.h"
 #include "cli/storage.h"
 #include "cli/topic.h"
 
@@ -49,6 +50,7 @@ static const struct cli_command *const cli_tables[] = {
     &cli_consume_command,
     &cli_group_command,
     &cli_config_command,
+    &cli_quota_command,
     &cli_storage_command,
     &cli_log_command,
     &cli_bench_command,

@@ -15,6 +15,7 @@
 #include "server/connection.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/principal.h"
 #include "wire/api.h"
 
 struct throttle {
@@ -25,8 +26,6 @@ struct throttle {
     struct kstr client_id; /* whose meters these are */
     struct meter *meters[QUOTA_TYPES];
 };
-
-uint32_t throttle_on(const struct node *n) { return quotas_set(&n->quotas); }
 
 /* ---- meters ---- */
 
@@ -60,7 +59,9 @@ void throttle_free(struct net *n, struct throttle *t) {
     free(t);
 }
 
-static void find_meters(struct throttle *t, struct node *n, struct kstr client_id, int64_t now) {
+static void find_meters(struct throttle *t, const struct request *r, int64_t now) {
+    struct node *n = r->node;
+    struct kstr user = request_principal(r).name, client_id = r->client_id;
     drop_meters(t);
     t->generation = quotas_generation(&n->quotas);
     if (!kstr_equal(t->client_id, client_id)) {
@@ -69,7 +70,7 @@ static void find_meters(struct throttle *t, struct node *n, struct kstr client_i
                                      client_id.len};
     }
     for (int i = 0; i < QUOTA_TYPES; i++)
-        t->meters[i] = quotas_meter(&n->quotas, (enum quota_type)i, KSTR("ANONYMOUS"), t->client_id, now);
+        t->meters[i] = quotas_meter(&n->quotas, (enum quota_type)i, user, t->client_id, now);
 }
 
 /* NULL: the client has no limit of that type. */
@@ -79,8 +80,7 @@ static struct meter *meter_of(struct request *r, enum quota_type type) {
     struct throttle *t = throttle_of(r->conn);
     bool same =
         t->generation == quotas_generation(&r->node->quotas) && kstr_equal(t->client_id, r->client_id);
-    if (!same || (t->meters[type] && !meter_is_live(t->meters[type])))
-        find_meters(t, r->node, r->client_id, now);
+    if (!same || (t->meters[type] && !meter_is_live(t->meters[type]))) find_meters(t, r, now);
     return t->meters[type];
 }
 
@@ -191,7 +191,8 @@ bool throttle_fetch(struct request *r, size_t bytes) {
 void change_quota_begin(struct change_quota *q, struct request *r, int16_t strict_since) {
     *q = (struct change_quota){.strict = r->version >= strict_since};
     if (!(throttle_on(r->node) & 1u << QUOTA_MUTATION)) return;
-    q->meter = quotas_meter(&r->node->quotas, QUOTA_MUTATION, KSTR("ANONYMOUS"), r->client_id, now_ms(r));
+    q->meter =
+        quotas_meter(&r->node->quotas, QUOTA_MUTATION, request_principal(r).name, r->client_id, now_ms(r));
 }
 
 bool change_quota_take(void *arg, int32_t partitions) {

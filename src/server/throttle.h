@@ -15,16 +15,16 @@
 #include <stdint.h>
 
 #include "quota/quotas.h"
+#include "server/node.h"
 
 struct connection;
 struct image;
 struct net;
-struct node;
 struct request;
 struct throttle; /* of a connection; NULL until a quota is set */
 
 /* A bit per enum quota_type, 0 almost always. Any thread. */
-uint32_t throttle_on(const struct node *n);
+static inline uint32_t throttle_on(const struct node *n) { return quotas_set(&n->quotas); }
 
 /* Before and after the handler of a request. bytes: of its frame. */
 void throttle_begin(struct request *r, size_t bytes);

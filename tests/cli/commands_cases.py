@@ -10,7 +10,7 @@ import time
 
 from lib.case import bootstrap, case, check, equal, main, run, unique, wait_for
 
-VERBS = ["server", "topic", "produce", "consume", "group", "config", "storage", "log", "bench", "completion"]
+VERBS = ["server", "topic", "produce", "consume", "group", "config", "quota", "storage", "log", "bench", "completion"]
 
 
 def ottla(*args, **options):
@@ -189,6 +189,39 @@ def group_with_member():
         member.terminate()
         equal(member.wait(30), 0, "status of a consumer that was ended")
     ottla("group", "delete", group)
+
+
+@case()
+def quotas():
+    """describe, set, delete, and what they refuse."""
+    user, client = unique("cli-user"), unique("cli-client")
+    ottla("quota", "set", "--user", user, "producer_byte_rate=1m", "request_percentage=12.5")
+    ottla("quota", "set", "--user", user, "--client-id", client, "consumer_byte_rate=1000")
+    ottla("quota", "set", "--default-client-id", "--user", user, "consumer_byte_rate=500")
+
+    def described(*args):
+        return sorted(((sorted(e["entity"].items(), key=str), e["quotas"]) for e in as_json("quota", "describe", *args)), key=str)
+
+    own = [("user", user)]
+    wait_for(lambda: len(described("--user", user)) == 3, "three entities")
+    equal(described("--user", user, "--only"), [(own, {"producer_byte_rate": 1048576, "request_percentage": 12.5})],
+          "the user's alone")
+    equal(described("--user", user, "--client-id", client), [([("client-id", client), *own], {"consumer_byte_rate": 1000})],
+          "of both")
+    equal(described("--user", user, "--default-client-id"), [([("client-id", None), *own], {"consumer_byte_rate": 500})],
+          "default of the user")
+    check(f"user {user}, client-id (default)" in ottla("quota", "describe", "--users", "--client-ids"), "as text")
+    ottla("quota", "set", "--user", user, "--validate-only", "producer_byte_rate=5")
+    ottla("quota", "delete", "--user", user, "request_percentage")
+    wait_for(lambda: described("--user", user, "--only") == [(own, {"producer_byte_rate": 1048576})], "one is left")
+    for extra in ([], ["--client-id", client], ["--default-client-id"]):
+        ottla("quota", "delete", "--user", user, *extra)
+    wait_for(lambda: not described("--user", user), "none is left")
+    check("no quotas" in refused("quota", "delete", "--user", user), "nothing to delete")
+    check("greater than 0" in refused("quota", "set", "--user", user, "producer_byte_rate=0"), "zero")
+    check("number" in refused("quota", "set", "--user", user, "producer_byte_rate=x", status=2), "no number")
+    check("whose" in refused("quota", "set", "producer_byte_rate=1", status=2), "nobody's")
+    check("not both" in refused("quota", "set", "--ip", "::1", "--default-ip", "x=1", status=2), "both")
 
 
 @case()

@@ -41,6 +41,29 @@ def tool(name, *args, **options):
 
 
 @case(seconds=90, needs=["java", "broker"])
+def throttled():
+    """The Java producer sees and heeds the throttle times of a quota, and sends what it allows."""
+    topic, client, rate = unique("throttled"), unique("slow-producer"), 200_000
+    quota = ["--bootstrap-server", bootstrap(), "--alter", "--entity-type", "clients", "--entity-name", client]
+    tool("configs", *quota, "--add-config", f"producer_byte_rate={rate}")
+    got = tool(
+        "configs", "--bootstrap-server", bootstrap(), "--describe", "--entity-type", "clients", "--entity-name", client
+    )
+    check(f"producer_byte_rate={rate}" in got, f"described: {got}")
+    count, size = 4000, 1000
+    printed = tool(
+        "producer-perf-test",
+        *["--bootstrap-server", bootstrap(), "--topic", topic, "--num-records", count, "--record-size", size],
+        *["--throughput", -1, "--print-metrics"],
+        *["--command-property", f"client.id={client}", "linger.ms=0", "batch.size=16384"],
+    )  # fmt: skip
+    times = re.search(r"produce-throttle-time-max:\{client-id=[^}]*\}\s*: ([0-9.]+)", printed)
+    check(times and float(times[1]) > 0, f"no throttle time in {printed[-3000:]}")
+    check(f"{count} records sent" in printed, f"not all were sent: {printed[-1000:]}")
+    tool("configs", *quota, "--delete-config", "producer_byte_rate")
+
+
+@case(seconds=90, needs=["java", "broker"])
 def verifiable():
     """The verifiable producer's acknowledgements are what the verifiable consumer reads."""
     topic, group = unique("verifiable"), unique("verifiable-group")
