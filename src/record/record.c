@@ -44,7 +44,7 @@ int record_iter_next(struct record_iter *it, struct record *r) {
         batch_attrs(it->batch) & BATCH_LOG_APPEND_TIME
             ? batch_max_timestamp_v2(it->batch)
             : (int64_t)((uint64_t)batch_base_timestamp(it->batch) + (uint64_t)raw.timestamp_delta);
-    *r = (struct record){.offset = it->base + raw.offset_delta,
+    *r = (struct record){.offset = (int64_t)((uint64_t)it->base + (uint64_t)raw.offset_delta),
                          .timestamp = timestamp,
                          .key = raw.key,
                          .value = raw.value,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/listeners.h"
 #include "io/loop.h"
 #include "io/socket.h"
 #include "metadata/image.h"
@@ -33,8 +34,9 @@ struct acceptor {
     struct timer slow; /* a connection came too fast: it and those behind it wait */
     struct socket_peer slow_peer;
     int slow_fd;
-    _Atomic int refs; /* the list's and each connection's */
-    bool waiting;     /* for room: the listening socket is not looked at */
+    _Atomic int refs;       /* the list's and each connection's */
+    bool waiting;           /* for room: the listening socket is not looked at */
+    struct mail begin, end; /* from the control thread to the first loop */
     char *name;
 };
 
@@ -57,6 +59,8 @@ struct acceptors {
     atomic_bool wake_posted;
     struct room_letter *letters; /* one a loop */
     pthread_mutex_t rates_lock;  /* of rates: the first loop counts, the control thread sets limits */
+    pthread_mutex_t list_lock;   /* of the list: the control thread changes it */
+    bool running, closed;
     struct connections *rates;
     struct refused *refused;
     int refused_n;
@@ -90,12 +94,14 @@ static struct loop *home(const struct acceptors *a) { return a->node->nets[0]->l
 static void on_wake(struct mail *m) {
     struct acceptors *a = (struct acceptors *)((char *)m - offsetof(struct acceptors, wake));
     atomic_store(&a->wake_posted, false);
+    pthread_mutex_lock(&a->list_lock);
     for (struct acceptor *l = a->first; l; l = l->next) {
         if (!l->waiting || !connection_limits_room(&a->limits, &l->limit)) continue;
         l->waiting = false;
         atomic_fetch_sub(&a->waiting, 1);
         loop_add(home(a), &l->io, LOOP_READ);
     }
+    pthread_mutex_unlock(&a->list_lock);
 }
 
 static void wake_waiting(struct acceptors *a) {
@@ -153,17 +159,6 @@ static void set_rates(struct acceptors *a, const struct config *config) {
         connections_limit_listener(l->rate, own ? (int32_t)strtol(own, NULL, 10) : CONNECTION_RATE_UNLIMITED);
     }
     pthread_mutex_unlock(&a->rates_lock);
-}
-
-void acceptors_reconfigure(struct acceptors *a) {
-    struct config *config = node_config(a->node);
-    connection_limits_set(&a->limits, config);
-    for (struct acceptor *l = a->first; l; l = l->next)
-        connection_limits_set_listener(&a->limits, &l->limit, config);
-    set_rates(a, config);
-    config_unref(config);
-    wake_waiting(a);
-    make_room(a);
 }
 
 void acceptors_limit_addresses(struct acceptors *a, const struct image *image) {
@@ -224,6 +219,7 @@ struct acceptors *acceptors_create(struct node *n) {
     connection_limits_set(&a->limits, n->config);
     a->node = n;
     pthread_mutex_init(&a->rates_lock, NULL);
+    pthread_mutex_init(&a->list_lock, NULL);
     a->rates =
         connections_new(&(struct rate_window){(int32_t)config_int(n->config, CFG_QUOTA_WINDOW_NUM),
                                               config_int(n->config, CFG_QUOTA_WINDOW_SIZE_SECONDS) * 1000},
@@ -251,7 +247,7 @@ static void on_handover(struct mail *m) {
 
 static void hand_over(struct acceptor *from, int fd, const struct socket_peer *peer) {
     struct node *n = from->all->node;
-    unsigned turn = from->all->next_net++ % (unsigned)n->nets_n;
+    unsigned turn = from->all->next_net++ % (unsigned)atomic_load(&n->nets_used);
     socket_buffers(fd, from->all->send_bytes, from->all->receive_bytes);
     if (turn == 0) { /* this loop */
         connection_open(n->nets[0], from, fd, peer);
@@ -363,29 +359,50 @@ static void on_accept(struct loop_fd *f, uint32_t events) {
     }
 }
 
-int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, const char **why) {
+static struct acceptor *open_one(struct acceptors *a, const struct listener *l, const struct config *config,
+                                 int *port, const char **why) {
     int fd = socket_listen(l->host, port, a->backlog, why);
-    if (fd < 0) return OE_IO;
+    if (fd < 0) return NULL;
     struct acceptor *n = xcalloc(1, sizeof *n);
     n->io = (struct loop_fd){.on_events = on_accept, .fd = fd};
     n->retry.on_due = on_retry;
     n->slow.on_due = on_slow;
     n->slow_fd = -1;
+    pthread_mutex_lock(&a->rates_lock);
     n->rate = connections_listener(a->rates);
+    pthread_mutex_unlock(&a->rates_lock);
     n->all = a;
     n->name = xstrdup(l->name);
     atomic_init(&n->refs, 1);
     n->limit = (struct listener_limit){.name = n->name, .max = INT32_MAX, .inter_broker = l->inter_broker};
     connection_limits_add_listener(&a->limits);
-    connection_limits_set_listener(&a->limits, &n->limit, a->node->config);
+    connection_limits_set_listener(&a->limits, &n->limit, config);
+    return n;
+}
+
+int acceptors_listen(struct acceptors *a, const struct listener *l, int *port, const char **why) {
+    struct acceptor *n = open_one(a, l, a->node->config, port, why);
+    if (!n) return OE_IO;
     n->next = a->first;
     a->first = n;
     set_rates(a, a->node->config);
     return 0;
 }
 
-void acceptors_start(struct acceptors *a) {
-    for (struct acceptor *l = a->first; l; l = l->next) loop_add(home(a), &l->io, LOOP_READ);
+/* The first loop, or when it has ended: the listening socket goes; it may be looked away from. */
+static void close_one(struct acceptor *l) {
+    struct acceptors *a = l->all;
+    if (l->io.fd < 0) return;
+    bool looks_away = l->waiting || heap_has(&l->retry.node) || l->slow_fd >= 0;
+    loop_timer_cancel(home(a), &l->retry);
+    loop_timer_cancel(home(a), &l->slow);
+    if (l->slow_fd >= 0) socket_close(l->slow_fd);
+    l->slow_fd = -1;
+    if (!looks_away) loop_remove(home(a), &l->io);
+    if (l->waiting) atomic_fetch_sub(&a->waiting, 1);
+    l->waiting = false;
+    socket_close(l->io.fd);
+    l->io.fd = -1;
 }
 
 void acceptors_close(struct acceptors *a) {
@@ -393,18 +410,122 @@ void acceptors_close(struct acceptors *a) {
         loop_timer_cancel(home(a), &a->refused->timer);
         close_refused(&a->refused->timer);
     }
-    for (struct acceptor *l = a->first; l; l = l->next) {
-        if (l->io.fd < 0) continue;
-        bool looks_away = l->waiting || heap_has(&l->retry.node) || l->slow_fd >= 0;
-        loop_timer_cancel(home(a), &l->retry);
-        loop_timer_cancel(home(a), &l->slow);
-        if (l->slow_fd >= 0) socket_close(l->slow_fd);
-        l->slow_fd = -1;
-        if (!looks_away) loop_remove(home(a), &l->io);
-        l->waiting = false;
-        socket_close(l->io.fd);
-        l->io.fd = -1;
+    pthread_mutex_lock(&a->list_lock);
+    a->closed = true;
+    for (struct acceptor *l = a->first; l; l = l->next) close_one(l);
+    pthread_mutex_unlock(&a->list_lock);
+}
+
+/* ---- listeners that come and go at run time
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void on_begin(struct mail *m) {
+    struct acceptor *l = (struct acceptor *)((char *)m - offsetof(struct acceptor, begin));
+    if (l->io.fd >= 0) loop_add(home(l->all), &l->io, LOOP_READ);
+}
+
+struct farewell {
+    struct mail mail;
+    struct acceptor *from;
+    struct net *net;
+};
+
+static void on_farewell(struct mail *m) {
+    struct farewell *f = (struct farewell *)m;
+    net_close_from(f->net, f->from);
+    unref(f->from);
+    free(f);
+}
+
+/* Behind what was handed over before: the connections of the listener end with it. */
+static void on_end(struct mail *m) {
+    struct acceptor *l = (struct acceptor *)((char *)m - offsetof(struct acceptor, end));
+    struct node *n = l->all->node;
+    close_one(l);
+    for (int i = 0; i < n->nets_n; i++) {
+        struct farewell *f = xmalloc(sizeof *f);
+        *f = (struct farewell){.mail.deliver = on_farewell, .from = l, .net = n->nets[i]};
+        atomic_fetch_add(&l->refs, 1);
+        loop_post(n->nets[i]->loop, &f->mail);
     }
+    connection_limits_remove_listener(&l->all->limits);
+    unref(l);
+}
+
+static bool is_open(const struct acceptors *a, const char *name) {
+    for (const struct acceptor *l = a->first; l; l = l->next)
+        if (!strcmp(l->name, name)) return true;
+    return false;
+}
+
+/* With the list's lock. */
+static void add_listener(struct acceptors *a, const struct listener *one, const struct config *config) {
+    const char *why = NULL;
+    int port = one->port;
+    if (one->protocol != PROTOCOL_PLAINTEXT) {
+        LOG_ERROR("server", "listener %s is not opened: %s is not there yet, only PLAINTEXT", one->name,
+                  security_protocol_name(one->protocol));
+        return;
+    }
+    struct acceptor *l = open_one(a, one, config, &port, &why);
+    if (!l) {
+        LOG_ERROR("server", "listener %s is not opened: cannot listen on %s:%d: %s", one->name, one->host,
+                  one->port, why);
+        return;
+    }
+    l->next = a->first;
+    a->first = l;
+    l->begin.deliver = on_begin;
+    loop_post(home(a), &l->begin);
+    LOG_INFO("server", "listener %s serves on %s:%d from now on", one->name, one->host, port);
+}
+
+/* With the list's lock. */
+static void follow_listeners(struct acceptors *a, const struct config *config) {
+    const struct listeners *wanted = config_listeners(config);
+    for (struct acceptor **p = &a->first, *l; (l = *p);) {
+        if (listeners_find(wanted, l->name)) {
+            p = &l->next;
+            continue;
+        }
+        LOG_INFO("server", "listener %s is closed, and its connections", l->name);
+        *p = l->next;
+        l->end.deliver = on_end;
+        loop_post(home(a), &l->end);
+    }
+    for (int32_t i = 0; i < wanted->n; i++)
+        if (!wanted->items[i].controller && !is_open(a, wanted->items[i].name))
+            add_listener(a, &wanted->items[i], config);
+}
+
+/* With the list's lock. */
+static void follow(struct acceptors *a, const struct config *config) {
+    if (a->running && !a->closed) follow_listeners(a, config);
+    for (struct acceptor *l = a->first; l; l = l->next)
+        connection_limits_set_listener(&a->limits, &l->limit, config);
+    set_rates(a, config);
+}
+
+void acceptors_reconfigure(struct acceptors *a) {
+    struct config *config = node_config(a->node);
+    connection_limits_set(&a->limits, config);
+    pthread_mutex_lock(&a->list_lock);
+    follow(a, config);
+    pthread_mutex_unlock(&a->list_lock);
+    config_unref(config);
+    wake_waiting(a);
+    make_room(a);
+}
+
+void acceptors_start(struct acceptors *a) {
+    struct config *config = node_config(a->node);
+    pthread_mutex_lock(&a->list_lock);
+    for (struct acceptor *l = a->first; l; l = l->next) loop_add(home(a), &l->io, LOOP_READ);
+    a->running = true;
+    follow(a, config);
+    pthread_mutex_unlock(&a->list_lock);
+    config_unref(config);
 }
 
 void acceptors_destroy(struct acceptors *a) {
@@ -416,6 +537,7 @@ void acceptors_destroy(struct acceptors *a) {
     connection_limits_free(&a->limits);
     connections_free(a->rates);
     pthread_mutex_destroy(&a->rates_lock);
+    pthread_mutex_destroy(&a->list_lock);
     free(a->letters);
     free(a);
 }

@@ -31,7 +31,9 @@ void acceptors_destroy(struct acceptors *a);
 const char *acceptor_name(const struct acceptor *a);
 /* A connection that came by this acceptor is gone; told: it had to make room. Any network loop. */
 void acceptor_closed(struct acceptor *a, const struct socket_peer *peer, bool told);
-/* Control thread, or before it runs: takes the limits of the configuration that is in force. */
+/* Control thread, or before it runs: takes limits, rates and, once connections are accepted, listeners of the
+ * configuration that is in force: those that are new are opened, those that are gone closed with their
+ * connections. */
 void acceptors_reconfigure(struct acceptors *a);
 /* Likewise: how fast each address may connect (quotas of the image; the configuration's are in the call
  * above). May ask a name server. */

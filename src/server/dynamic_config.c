@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "metadata/delta.h"
-#include "server/acceptor.h"
 #include "server/node.h"
 
 enum { SENTENCE_MAX = 64 << 10, ID_TEXT = 16 };
@@ -47,7 +46,7 @@ void dynamic_config_load(struct node *n, const struct image *image) {
     struct config *next = config_with_dynamic(n->config, all, all_n, own, own_n, &error);
     if (next) {
         config_cell_set(&n->current, next);
-        if (n->acceptors) acceptors_reconfigure(n->acceptors);
+        node_reconfigure(n);
     } else
         LOG_ERROR("config", "the dynamic configuration is left as it was: %s", strbuf_str(&error));
     strbuf_free(&error);

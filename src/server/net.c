@@ -160,6 +160,24 @@ void net_watch_idle(struct net *n) {
         loop_timer_set(n->loop, &n->idle_timer, loop_now(n->loop) + n->node->connections_max_idle_ms);
 }
 
+static void on_retire(struct mail *m) {
+    struct net *n = (struct net *)((char *)m - offsetof(struct net, retire));
+    atomic_store(&n->retiring, false);
+    if (n->index < atomic_load(&n->node->nets_used)) return;
+    while (n->oldest) connection_close(n->oldest, "num.network.threads has gone down");
+}
+
+void net_retire(struct net *n) {
+    if (!atomic_exchange(&n->retiring, true)) loop_post(n->loop, &n->retire);
+}
+
+void net_close_from(struct net *n, const struct acceptor *a) {
+    for (struct connection *c = n->oldest, *next; c; c = next) {
+        next = c->newer;
+        if (c->acceptor == a) connection_close(c, "its listener has been closed");
+    }
+}
+
 /* What timers and mail set off. */
 static void end_of_iteration(void *arg) { net_burst_end(arg); }
 
@@ -173,6 +191,7 @@ struct net *net_create(struct node *node, int index) {
     n->pressure_timer.on_due = on_pressure_timer;
     n->turn_timer.on_due = on_turn_timer;
     n->retry_last = &n->retry;
+    n->retire.deliver = on_retire;
     writer_init(&n->out, OUT_LIMIT);
     appender_init(&n->appender, n);
     loop_at_end(n->loop, end_of_iteration, n);

@@ -3,12 +3,15 @@
 #define OTTLA_SERVER_NET_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "io/loop.h"
 #include "server/appender.h"
 #include "server/request.h"
 #include "wire/writer.h"
 
+struct acceptor;
 struct codec;
 struct inbuf;
 struct node;
@@ -38,6 +41,8 @@ struct net {
     struct connection *turn; /* of this loop's, which has the turn (request_memory) */
     struct timer turn_timer;
     int connections;
+    struct mail retire;
+    atomic_bool retiring;
     struct codec *codec;      /* for recompression and looking into compressed batches */
     struct fetch_wait *woken; /* fetches to look at again at the end of the burst */
     struct request *handling; /* in its handler, since; while quotas on time are set */
@@ -55,6 +60,10 @@ void net_retry_soon(struct net *n);
 void net_watch_idle(struct net *n);
 /* The answers were sent or are to be dropped: forgets them and the references to files in them. */
 void net_out_reset(struct net *n);
+/* Any thread: when it is not used any more (node->nets_used), its connections are closed. */
+void net_retire(struct net *n);
+/* Its thread: closes the connections that came by the acceptor. */
+void net_close_from(struct net *n, const struct acceptor *a);
 struct net *net_create(struct node *node, int index);
 void net_start(struct net *n);
 /* Any thread: closes the connections and ends the thread; net_join waits for it. */

@@ -424,11 +424,30 @@ static int open_listeners(struct node *n, struct strbuf *error) {
 /* ---- start and stop
  * --------------------------------------------------------------------------------------------------- */
 
+static int cores(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 1 ? (int)n : 1;
+}
+
 static int loops_wanted(const struct config *c) {
-    if (config_layer_get(config_layer(c, SOURCE_STATIC), "num.network.threads"))
-        return (int)config_int(c, CFG_NUM_NETWORK_THREADS);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 2 ? (int)cores - 1 : 1;
+    if (config_raw(c, "num.network.threads")) return (int)config_int(c, CFG_NUM_NETWORK_THREADS);
+    return cores() > 2 ? cores() - 1 : 1;
+}
+
+/* More loops than cores, or than the start asked for, would only share them: num.network.threads moves below
+ * that. */
+static void use_loops(struct node *n, int wanted) {
+    int used = wanted < n->nets_n ? wanted : n->nets_n;
+    if (atomic_exchange(&n->nets_used, used) == used) return;
+    LOG_INFO("server", "num.network.threads=%d: %d network loops take connections", wanted, used);
+    for (int i = used; i < n->nets_n; i++) net_retire(n->nets[i]);
+}
+
+void node_reconfigure(struct node *n) {
+    struct config *config = node_config(n);
+    use_loops(n, loops_wanted(config));
+    if (n->acceptors) acceptors_reconfigure(n->acceptors);
+    config_unref(config);
 }
 
 static void raise_descriptors(void) {
@@ -451,7 +470,8 @@ static void make_parts(struct node *n) {
     n->fetch_sessions = fetch_sessions_create(slots, SESSION_ITEMS, SESSION_EVICTION_MS, n->seed);
     n->control = control_create(n);
     n->producer_ids = producer_ids_create();
-    n->nets_n = loops_wanted(c);
+    n->nets_used = loops_wanted(c);
+    n->nets_n = n->nets_used > cores() ? n->nets_used : cores();
     n->nets = xcalloc((size_t)n->nets_n, sizeof(struct net *));
     for (int i = 0; i < n->nets_n; i++) n->nets[i] = net_create(n, i);
     throttle_init(n);

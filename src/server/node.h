@@ -53,7 +53,8 @@ struct node {
     _Atomic int16_t kraft_version;       /* control thread: rises once at most */
     struct log_config *default_settings; /* of logs before their topic is known */
     struct net **nets;
-    int nets_n;
+    int nets_n;            /* as many as may ever be used; all run */
+    _Atomic int nets_used; /* num.network.threads: the others get no connections */
     struct workers *workers;
     struct replicas *replicas;
     struct assignments *assignments;
@@ -72,6 +73,9 @@ struct node {
 };
 
 struct strbuf;
+
+/* Control thread: what is running takes the configuration that is in force (node_config). */
+void node_reconfigure(struct node *n);
 
 /* Any thread: the configuration that is in force, with a reference (config_unref). */
 static inline struct config *node_config(struct node *n) { return config_cell_get(&n->current); }

@@ -25,10 +25,10 @@ import reference  # noqa: E402  pylint: disable=wrong-import-position
 KINDS = ("ottla", "kafka")
 
 
-def free_port(but=None):
+def free_port(*but):
     first, last = (int(p) for p in os.environ.get("TEST_PORTS", "22000-22999").split("-"))
     for port in random.sample(range(first, last + 1), min(200, last - first + 1)):
-        if port == but:
+        if port in but:
             continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,7 +57,7 @@ class Broker:
         self.temporary = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix=f"{kind}-test-")
         self.port = free_port()
-        self.controller_port = free_port(but=self.port)
+        self.controller_port = free_port(self.port)
         self.process = None
         self.formatted_by = None
         values = reference.properties(self.folder, self.port, self.controller_port, extra)

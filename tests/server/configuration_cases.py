@@ -9,7 +9,7 @@ import threading
 import time
 
 from lib import wire
-from lib.broker import Broker
+from lib.broker import Broker, free_port
 from lib.case import Failure, case, check, equal, main, wait_for
 from lib.records import batch
 
@@ -31,7 +31,10 @@ def alter(connection, kind, name, **changes):
     ]
     resources = [{"resourceType": kind, "resourceName": name, "configs": configs}]
     answer = connection.call("IncrementalAlterConfigs", 1, resources=resources)
-    return answer["responses"][0]["errorCode"]
+    answer = answer["responses"][0]
+    if answer["errorMessage"]:
+        print(f"{changes}: {answer['errorMessage']}")
+    return answer["errorCode"]
 
 
 def describe(connection, kind, name, key):
@@ -181,6 +184,113 @@ def changes_under_load():
                 raise Failure(f"{one.thing.__name__} after {one.times}: {one.error}\n{broker.log_tail(20)}")
             check(one.times > 5, f"{one.thing.__name__}: only {one.times} times")
         check(broker.stop(), f"no clean stop\n{broker.log_tail(20)}")
+
+
+def listeners_of(broker, *more):
+    given = [
+        f"PLAINTEXT://127.0.0.1:{broker.port}",
+        f"CONTROLLER://127.0.0.1:{broker.controller_port}",
+        *(f"{name}://127.0.0.1:{port}" for name, port in more),
+    ]
+    protocols = ",".join(f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *(n for n, _ in more)))
+    return {"listeners": ",".join(given), "listener_security_protocol_map": protocols}
+
+
+def is_ended(connection):
+    connection.socket.settimeout(5)
+    try:
+        return connection.socket.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@case(seconds=60, needs=())
+def listeners_come_and_go():
+    """A listener that is added serves at once and after a restart; one that is taken out ends with its
+    connections, and leaves the others alone."""
+    with Broker("ottla").start() as broker:
+        port = free_port(broker.port, broker.controller_port)
+        with wire.Connection(broker.bootstrap) as c:
+            check(not is_served_at(port), "there is nobody yet")
+            equal(alter(c, BROKER, "1", **listeners_of(broker, ("EXTRA", port))), 0, "added")
+            wait_for(lambda: is_served_at(port), "the new listener")
+        broker.stop()
+        broker.start()
+        wait_for(lambda: is_served_at(port), "the new listener after a restart")
+        with wire.Connection(broker.bootstrap) as c, wire.Connection(f"127.0.0.1:{port}") as other:
+            create(other, "t")
+            equal(produce(other, "t"), 0, "produce by the new listener")
+            equal(alter(c, BROKER, "1", **listeners_of(broker)), 0, "taken out")
+            check(is_ended(other), "its connection ends with it")
+            wait_for(lambda: not is_served_at(port), "nobody listens")
+            equal(produce(c, "t"), 0, "the other connection goes on")
+            equal(alter(c, BROKER, "1", **listeners_of(broker, ("EXTRA", port))), 0, "added again")
+            wait_for(lambda: is_served_at(port), "it is back")
+            equal(alter(c, BROKER, "1", listeners=None, listener_security_protocol_map=None), 0, "deleted")
+            wait_for(lambda: not is_served_at(port), "it is gone for good")
+
+
+def is_served_at(port):
+    try:
+        with wire.Connection(f"127.0.0.1:{port}", seconds=2) as c:
+            return c.call("ApiVersions", 0)["errorCode"] == 0
+    except (OSError, wire.Closed):
+        return False
+
+
+@case(seconds=60, needs=())
+def network_threads():
+    """num.network.threads down: the connections of the loops that are not used any more end, clients come back
+    and are served; up again: all loops take connections."""
+    with Broker("ottla", extra={"num.network.threads": "4"}).start() as broker:
+        opened = [wire.Connection(broker.bootstrap) for _ in range(8)]
+        for c in opened:
+            equal(c.call("ApiVersions", 0)["errorCode"], 0, "served")
+        threads = lambda c: alter(c, BROKER, "", num_network_threads=2)  # noqa: E731
+        with wire.Connection(broker.bootstrap) as c:
+            equal(alter(c, BROKER, "", num_network_threads=1), 42, "less than half")
+            equal(alter(c, BROKER, "", num_network_threads=9), 42, "more than double")
+        for c in opened:
+            try:
+                equal(threads(c), 0, "half as many")
+                break
+            except (OSError, wire.Closed):
+                pass
+        alive = 0
+        for c in opened:
+            try:
+                alive += c.call("ApiVersions", 0)["errorCode"] == 0
+            except (OSError, wire.Closed):
+                pass
+        check(3 <= alive <= 5, f"{alive} of 8 connections are left")
+        for number in (4, 8, 4):
+            with wire.Connection(broker.bootstrap) as c:
+                equal(alter(c, BROKER, "", num_network_threads=number), 0, f"{number} threads")
+            time.sleep(0.05)
+            for again in [wire.Connection(broker.bootstrap) for _ in range(8)]:
+                equal(again.call("ApiVersions", 0)["errorCode"], 0, "served")
+                again.close()
+
+
+@case(seconds=60, needs=())
+def levels_of_loggers():
+    """What BROKER_LOGGER sets acts on the lines of that part alone, and inherits as in Kafka."""
+    storage = "org.apache.kafka.storage.internals.log"
+    with Broker("ottla").start() as broker, wire.Connection(broker.bootstrap) as c:
+        equal(describe(c, LOGGER, "1", "root"), ("INFO", 6), "the root's level")
+        for name, level, then in (
+            (storage, "DEBUG", "DEBUG"),
+            ("org.apache.kafka", "ERROR", "DEBUG"),
+            (storage, None, "ERROR"),
+            ("org.apache.kafka", None, "INFO"),
+            ("root", "WARN", "WARN"),
+            ("root", "INFO", "INFO"),
+        ):
+            equal(alter(c, LOGGER, "1", **{name: level}), 0, f"{name} to {level}")
+            for logger in (storage, storage + ".LogCleaner"):
+                equal(describe(c, LOGGER, "1", logger), (then, 6), f"{logger} after {name} is {level}")
+        equal(alter(c, LOGGER, "1", **{"no.such": "INFO"}), 40, "one that is not there")
+
 
 
 if __name__ == "__main__":

@@ -104,8 +104,8 @@ def the_limit_changes():
 
 def with_two_listeners(**extra):
     """A broker with PLAINTEXT, which brokers use, and EXTERNAL; and the address of EXTERNAL."""
-    port = free_port()
     broker = Broker("ottla")
+    port = free_port(broker.port, broker.controller_port)
     with open(broker.properties, "a", encoding="utf-8") as f:
         f.write(
             f"listeners=PLAINTEXT://127.0.0.1:{broker.port},EXTERNAL://127.0.0.1:{port},"
