@@ -36,6 +36,24 @@ static bool escape_is_known(enum regex_syntax syntax, char c) {
     return syntax == REGEX_JAVA || !strchr("123456789kGRXZ", c);
 }
 
+/* s[at] = '{': does it repeat what stands before it? Java knows no other use of it, PCRE2 takes it literally.
+ */
+static bool is_repetition(const char *s, size_t at, size_t n) {
+    size_t i = at + 1, first = i;
+    while (i < n && s[i] >= '0' && s[i] <= '9') i++;
+    if (at == 0 || i == first) return false;
+    if (i < n && s[i] == ',')
+        for (i++; i < n && s[i] >= '0' && s[i] <= '9';) i++;
+    return i < n && s[i] == '}';
+}
+
+/* Where the escape at s[at] = '\\' ends: \p{…} and its like, or one character. */
+static size_t escape_end(const char *s, size_t at, size_t n) {
+    if (at + 2 >= n || s[at + 2] != '{' || !strchr("pPxNko", s[at + 1])) return at + 1;
+    const char *close = memchr(s + at, '}', n - at);
+    return close ? (size_t)(close - s) : at + 1;
+}
+
 static const char *why_foreign(enum regex_syntax syntax, const char *s, size_t n) {
     bool in_class = false;
     for (size_t i = 0; i < n; i++) {
@@ -46,7 +64,7 @@ static const char *why_foreign(enum regex_syntax syntax, const char *s, size_t n
         } else if (s[i] == '\\') {
             if (i + 1 < n && !in_class && !escape_is_known(syntax, s[i + 1]))
                 return "an escape that is not known";
-            i++;
+            i = escape_end(s, i, n);
         } else if (in_class) {
             in_class = s[i] != ']';
         } else if (s[i] == '[') {
@@ -60,6 +78,8 @@ static const char *why_foreign(enum regex_syntax syntax, const char *s, size_t n
                 (s[i + 2] == '-' && i + 3 < n && s[i + 3] >= '0' && s[i + 3] <= '9'))
                 return "a group that is not known";
             if (syntax == REGEX_RE2 && ONE_OF(s + i + 2, n - i - 2, around_groups)) return "looking around";
+        } else if (syntax == REGEX_JAVA && s[i] == '{' && !is_repetition(s, i, n)) {
+            return "a repetition that is none";
         } else if (syntax == REGEX_RE2 && is_possessive(s, i, n)) {
             return "a possessive quantifier";
         }

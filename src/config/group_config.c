@@ -171,6 +171,22 @@ int group_config_validate(const struct config *c, const struct config_pair *over
     return err;
 }
 
+void client_metrics_resolve(const struct config_pair *overrides, int32_t n, struct arena *a,
+                            struct client_metrics_config *to) {
+    struct config_value v[MCFG_COUNT];
+    struct strbuf error;
+    strbuf_init(&error, SENTENCE_MAX);
+    for (int id = 0; id < MCFG_COUNT; id++) {
+        const struct config_def *def = client_metrics_def((enum mcfg_id)id);
+        if (config_value_parse(def, pair_get(overrides, n, def->name), a, &v[id], &error))
+            config_value_parse(def, NULL, a, &v[id], &error);
+    }
+    strbuf_free(&error);
+    *to = (struct client_metrics_config){.interval_ms = (int32_t)v[MCFG_INTERVAL_MS].i,
+                                         .metrics = v[MCFG_METRICS].list,
+                                         .match = v[MCFG_MATCH].list};
+}
+
 int client_metrics_validate(const struct config_pair *overrides, int32_t n, struct strbuf *error) {
     struct config_value v[MCFG_COUNT];
     struct arena a;

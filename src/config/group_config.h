@@ -32,5 +32,13 @@ int group_config_validate(const struct config *c, const struct config_pair *over
                           struct strbuf *error);
 /* The same for a subscription; OE_MALFORMED is INVALID_REQUEST, OE_INVALID is INVALID_CONFIG. */
 int client_metrics_validate(const struct config_pair *overrides, int32_t n, struct strbuf *error);
+/* One that was validated: how often, which metrics, from whom (for client_match_compile). Memory comes from
+ * the arena. */
+struct client_metrics_config {
+    int32_t interval_ms;
+    struct config_list metrics, match;
+};
+void client_metrics_resolve(const struct config_pair *overrides, int32_t n, struct arena *a,
+                            struct client_metrics_config *to);
 
 #endif

@@ -16,6 +16,7 @@
  * read.
  *
  * Before: io/loop. After: server/dispatch. */
+#include "server/client_metrics.h"
 #include "server/connection.h"
 
 #include <stdatomic.h>
@@ -576,6 +577,7 @@ void connection_close(struct connection *c, const char *why) {
     }
     throttle_free(n, c->throttle);
     forget(c);
+    if (!uuid_is_zero(&c->client_instance)) client_metrics_left(n->node->client_metrics, &c->client_instance);
     free(c->software_name);
     free(c->software_version);
     free(c);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/uuid.h"
 #include "io/loop.h"
 #include "io/socket.h"
 #include "server/request.h"
@@ -42,6 +43,7 @@ struct connection {
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
+    struct uuid client_instance;            /* of client metrics, that ends with it; zero: none */
 };
 
 /* Takes over fd. */

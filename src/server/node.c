@@ -14,6 +14,7 @@
  *
  * Publishing (control thread): the dynamic configuration, which new replicas take; replicas; then the image,
  * so that a partition that a client can see can be written. */
+#include "server/client_metrics.h"
 #include "server/node.h"
 
 #include <stdatomic.h>
@@ -99,6 +100,11 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
+    for (int32_t i = 0; i < delta->configs_n; i++)
+        if (delta->configs[i].type == CONFIG_CLIENT_METRICS) {
+            client_metrics_configure(n->client_metrics, delta->after);
+            break;
+        }
 }
 
 int16_t node_latest_mv(const struct node *n) {
@@ -467,6 +473,7 @@ static void make_parts(struct node *n) {
                         n->max_request_bytes);
     n->workers = workers_create(WORKERS);
     int slots = (int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
+    n->client_metrics = client_metrics_create(n->seed + 3);
     n->fetch_sessions = fetch_sessions_create(slots, SESSION_ITEMS, SESSION_EVICTION_MS, n->seed);
     n->control = control_create(n);
     n->producer_ids = producer_ids_create();
@@ -518,6 +525,7 @@ static void free_parts(struct node *n, bool stopped) {
     if (n->replicas) replicas_destroy(n->replicas); /* and with it what the logs' configurations were in */
     if (n->producer_ids) producer_ids_destroy(n->producer_ids);
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);
+    client_metrics_destroy(n->client_metrics);
     for (int i = 0; i < n->endpoints_n; i++) free((char *)(uintptr_t)n->endpoints[i].host);
     free(n->endpoints);
     assignments_destroy(n->assignments);
@@ -546,6 +554,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
         free_parts(n, false);
         return NULL;
     }
+    client_metrics_configure(n->client_metrics, n->image);
     n->housekeeping = housekeeping_start(n);
     n->cleaners = cleaners_start(n);
     n->coordinators = coordinators_start(n, n->image);

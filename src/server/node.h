@@ -15,6 +15,7 @@
 struct acceptors;
 struct assignments;
 struct cleaners;
+struct client_metrics;
 struct control;
 struct coordinators;
 struct fetch_sessions;
@@ -67,6 +68,7 @@ struct node {
     struct cleaners *cleaners; /* NULL: log.cleaner.enable=false */
     struct producer_ids *producer_ids;
     struct quotas quotas; /* of clients: server/throttle */
+    struct client_metrics *client_metrics;
     int64_t broker_epoch;
     pthread_mutex_t image_lock;
     struct image *image;

@@ -108,7 +108,7 @@ def install():
 
 
 def java(main, *args, options=(), heap="256m"):
-    """The command line that runs a class of the reference."""
+    """The command line that runs a class of the reference; KAFKA_REFERENCE_MORE is a folder of further classes."""
     install()
     return [
         "java",
@@ -116,7 +116,7 @@ def java(main, *args, options=(), heap="256m"):
         *(options or QUICK),
         f"-Dlog4j2.configurationFile={HERE}/log4j2.properties",
         "-cp",
-        os.path.join(LIBS, "*"),
+        os.pathsep.join([os.path.join(LIBS, "*"), *filter(None, [os.environ.get("KAFKA_REFERENCE_MORE")])]),
         main,
         *args,
     ]

@@ -44,6 +44,7 @@ static void a_text_matches_as_a_whole(void **state) {
             if (matches((enum regex_syntax)syntax, rows[i].pattern, rows[i].s) != rows[i].matches)
                 fail_msg("%s on \"%s\"", rows[i].pattern, rows[i].s);
     assert_true(matches(REGEX_JAVA, "(a)\\1", "aa"));
+    assert_true(matches(REGEX_JAVA, "[{]\\p{Lu}{2,}\\{a{0}", "{AB{"));
     assert_true(matches(REGEX_JAVA, "(?=a).b", "ab") == true);
     assert_true(matches(REGEX_RE2, "(?P<name>a)b", "ab"));
 }
@@ -52,7 +53,7 @@ static void what_is_not_known_is_refused(void **state) {
     static const char *const both[] = {"(",       "[a",    "*a",       "a)",      "(*FAIL)", "(*UTF)a",
                                        "(?R)",    "(?1)a", "(a)(?-1)", "(?|a|b)", "a\\g{1}", "a\\Kb",
                                        "(?(1)a)", "\xff",  "a{2,1}",   "(?C1)a",  "(?&x)"};
-    static const char *const not_java[] = {"(?P<name>a)"};
+    static const char *const not_java[] = {"a{", "{", "a{x}", "a{2", "(?P<name>a)"};
     static const char *const not_re2[] = {"(a)\\1",  "(?=a)", "(?!a)", "(?<=a)b",
                                           "(?<!a)b", "(?>a)", "a++",   "a{1}+"};
     char why[REGEX_WHY];
