@@ -103,6 +103,8 @@ static struct kstr key_of(const struct coord_op *op) {
     case GROUP_API_HEARTBEAT: return ((const struct heartbeat_request *)op->request)->group_id;
     case GROUP_API_LEAVE: return ((const struct leave_group_request *)op->request)->group_id;
     case GROUP_API_OFFSET_COMMIT: return ((const struct offset_commit_request *)op->request)->group_id;
+    case GROUP_API_TXN_OFFSET_COMMIT:
+        return ((const struct group_txn_offset_commit *)op->request)->commit.group_id;
     case GROUP_API_OFFSET_FETCH: return ((const struct group_offset_fetch *)op->request)->group->group_id;
     case GROUP_API_OFFSET_DELETE: return ((const struct offset_delete_request *)op->request)->group_id;
     case GROUP_API_CONSUMER_HEARTBEAT:
@@ -141,6 +143,9 @@ static void take(struct group_place *g, const struct group_result *from, struct 
         .replay = from->replay,
         .atomic = from->atomic,
         .answer = from->answer,
+        .transactional = from->transactional,
+        .producer_id = from->producer_id,
+        .producer_epoch = from->producer_epoch,
         .error = from->error,
         .response = from->response,
         .after = from->after,

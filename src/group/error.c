@@ -160,6 +160,8 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_HEARTBEAT: return heartbeat_error(error, arena);
     case GROUP_API_LEAVE: return leave_error(version, request, error, arena);
     case GROUP_API_OFFSET_COMMIT: return commit_error(request, error, arena);
+    case GROUP_API_TXN_OFFSET_COMMIT:
+        return commit_error(&((const struct group_txn_offset_commit *)request)->commit, error, arena);
     case GROUP_API_OFFSET_FETCH: return fetch_error(version, request, error, arena);
     case GROUP_API_OFFSET_DELETE: return offset_delete_error(error, arena);
     case GROUP_API_DESCRIBE: return describe_error(request, error, arena);

@@ -15,19 +15,27 @@
 
 enum { GROUP_NOT_FOUND_VERSION = 9 }; /* of OffsetCommit */
 
-/* --- OffsetCommit --- */
+/* --- OffsetCommit, TxnOffsetCommit --- */
 
-static int16_t may_commit_classic(struct group_shard *s, struct classic *c,
-                                  const struct offset_commit_request *q) {
+static bool is_transactional(const struct group_event *e) { return e->api == GROUP_API_TXN_OFFSET_COMMIT; }
+
+static const struct offset_commit_request *commit_of(const struct group_event *e) {
+    return is_transactional(e) ? &((const struct group_txn_offset_commit *)e->request)->commit : e->request;
+}
+
+static int16_t may_commit_classic(struct group_shard *s, struct classic *c, const struct group_event *e) {
+    const struct offset_commit_request *q = commit_of(e);
     int32_t generation = q->generation_id_or_member_epoch;
     /* -1: an administrator, or a consumer that does not use group membership. */
     if (generation < 0 && c->state == CLASSIC_EMPTY) return KERR_NONE;
+    /* Older transactional producers do not say who they are. */
     if (generation < 0 && q->member_id.len == 0 && kstr_null(q->group_instance_id))
-        return KERR_UNKNOWN_MEMBER_ID;
+        return is_transactional(e) ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
     int16_t error = classic_validate(c, q->member_id, q->group_instance_id, "OffsetCommit");
     if (error) return error;
     if (generation != c->generation) return KERR_ILLEGAL_GENERATION;
     /* Its generation is right, so it has heard of the rebalance: it must finish it first. */
+    if (is_transactional(e)) return KERR_NONE;
     if (c->state == CLASSIC_COMPLETING) return KERR_REBALANCE_IN_PROGRESS;
     struct classic_member *m = classic_member(c, q->member_id);
     if (c->state == CLASSIC_STABLE || c->state == CLASSIC_PREPARING) session_set(s, m, m->session_timeout_ms);
@@ -41,26 +49,28 @@ static int16_t may_commit_foreign(const struct group *g, const struct offset_com
 }
 
 static int16_t may_commit_consumer(const struct consumer *c, const struct group_event *e) {
-    const struct offset_commit_request *q = e->request;
+    const struct offset_commit_request *q = commit_of(e);
     const struct consumer_committer by = {.member = q->member_id,
                                           .instance = q->group_instance_id,
                                           .epoch = q->generation_id_or_member_epoch,
-                                          .version = e->version};
+                                          .version = e->version,
+                                          .transactional = is_transactional(e)};
     const struct consumer_member *behind;
     int16_t error = consumer_may_commit(c, &by, &behind);
     for (int32_t t = 0; behind && t < q->topics_n; t++)
         for (int32_t i = 0; !error && i < q->topics[t].partitions_n; i++)
             error = consumer_may_commit_partition(behind, by.epoch, &q->topics[t].topic_id,
                                                   q->topics[t].partitions[i].partition_index);
-    return error;
+    return is_transactional(e) && error == KERR_STALE_MEMBER_EPOCH ? KERR_ILLEGAL_GENERATION : error;
 }
 
 static int16_t may_commit(struct group_shard *s, const struct group_event *e) {
-    const struct offset_commit_request *q = e->request;
+    const struct offset_commit_request *q = commit_of(e);
     struct group *g = group_existing(s, q->group_id);
     if (g && g->type == GROUP_KIND_CONSUMER) return may_commit_consumer(consumer_of(g->modern), e);
-    if (g) return g->classic ? may_commit_classic(s, g->classic, q) : may_commit_foreign(g, q);
+    if (g) return g->classic ? may_commit_classic(s, g->classic, e) : may_commit_foreign(g, q);
     if (q->generation_id_or_member_epoch < 0) return KERR_NONE; /* replay makes a simple group */
+    if (is_transactional(e)) return KERR_ILLEGAL_GENERATION;
     return e->version >= GROUP_NOT_FOUND_VERSION ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
 }
 
@@ -70,9 +80,10 @@ static bool metadata_too_large(const struct group_shard *s, struct kstr metadata
     return metadata.len > max && jstring_length(metadata.s, (size_t)metadata.len) > max;
 }
 
-static void commit_topic(struct group_shard *s, const struct offset_commit_request *q,
+static void commit_topic(struct group_shard *s, const struct group_event *e,
                          const struct offset_commit_request_offset_commit_request_topic *t,
                          struct offset_commit_response_offset_commit_response_topic *out) {
+    const struct offset_commit_request *q = commit_of(e);
     for (int32_t i = 0; i < t->partitions_n; i++) {
         const struct offset_commit_request_offset_commit_request_partition *p = &t->partitions[i];
         out->partitions[i].partition_index = p->partition_index;
@@ -87,20 +98,27 @@ static void commit_topic(struct group_shard *s, const struct offset_commit_reque
                           .expire_ms = q->retention_time_ms == -1 ? -1 : s->now.wall + q->retention_time_ms,
                           .partition = p->partition_index,
                           .leader_epoch = p->committed_leader_epoch,
-                          .topic_id = t->topic_id,
+                          .topic_id = is_transactional(e) ? (struct uuid){0} : t->topic_id,
                           .metadata = kstr_null(p->committed_metadata) ? KSTR("") : p->committed_metadata,
                       });
     }
 }
 
+static void begin_transactional(struct group_shard *s, const struct group_txn_offset_commit *t) {
+    s->result->transactional = true;
+    s->result->producer_id = t->producer_id;
+    s->result->producer_epoch = t->producer_epoch;
+}
+
 void offset_commit_step(struct group_shard *s, const struct group_event *e) {
-    const struct offset_commit_request *q = e->request;
+    const struct offset_commit_request *q = commit_of(e);
     struct offset_commit_response *r = arena_calloc(e->arena, 1, sizeof *r);
     int16_t error = may_commit(s, e);
     if (error) {
         step_fail(s, error);
         return;
     }
+    if (is_transactional(e)) begin_transactional(s, e->request);
     if (r) r->topics = arena_calloc(e->arena, (size_t)q->topics_n, sizeof *r->topics);
     for (int32_t i = 0; r && r->topics && i < q->topics_n; i++) {
         struct offset_commit_response_offset_commit_response_topic *t = &r->topics[i];
@@ -113,7 +131,7 @@ void offset_commit_step(struct group_shard *s, const struct group_event *e) {
         }
         t->partitions_n = q->topics[i].partitions_n;
         r->topics_n++;
-        commit_topic(s, q, &q->topics[i], t);
+        commit_topic(s, e, &q->topics[i], t);
     }
     step_answer(s, r && r->topics ? r : NULL);
 }

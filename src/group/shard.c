@@ -178,6 +178,7 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
         [GROUP_API_HEARTBEAT] = heartbeat_step,
         [GROUP_API_LEAVE] = leave_step,
         [GROUP_API_OFFSET_COMMIT] = offset_commit_step,
+        [GROUP_API_TXN_OFFSET_COMMIT] = offset_commit_step,
         [GROUP_API_OFFSET_FETCH] = offset_fetch_step,
         [GROUP_API_OFFSET_DELETE] = offset_delete_step,
         [GROUP_API_DESCRIBE] = describe_step,

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/offset_commit.h"
 #include "base/uuid.h"
 #include "wire/types.h"
 
@@ -85,13 +86,21 @@ enum group_api {
     GROUP_API_LEAVE,         /* struct leave_group_request → … */
     GROUP_API_OFFSET_COMMIT, /* struct offset_commit_request → …; topic names are set, ids too if they are
                                 known */
-    GROUP_API_OFFSET_FETCH,  /* struct group_offset_fetch → struct offset_fetch_response_group */
-    GROUP_API_OFFSET_DELETE, /* struct offset_delete_request → … */
-    GROUP_API_DESCRIBE,      /* struct kstr, a group id → struct described_group */
-    GROUP_API_LIST,          /* struct list_groups_request → struct list_groups_response */
-    GROUP_API_DELETE,        /* struct kstr, a group id → struct deletable_group_result */
+    GROUP_API_TXN_OFFSET_COMMIT,  /* struct group_txn_offset_commit → struct offset_commit_response */
+    GROUP_API_OFFSET_FETCH,       /* struct group_offset_fetch → struct offset_fetch_response_group */
+    GROUP_API_OFFSET_DELETE,      /* struct offset_delete_request → … */
+    GROUP_API_DESCRIBE,           /* struct kstr, a group id → struct described_group */
+    GROUP_API_LIST,               /* struct list_groups_request → struct list_groups_response */
+    GROUP_API_DELETE,             /* struct kstr, a group id → struct deletable_group_result */
     GROUP_API_CONSUMER_HEARTBEAT, /* struct consumer_group_heartbeat_request → … */
     GROUP_API_CONSUMER_DESCRIBE,  /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
+};
+
+/* Offsets that are pending until the transaction's marker. */
+struct group_txn_offset_commit {
+    struct offset_commit_request commit; /* as of GROUP_API_OFFSET_COMMIT */
+    int64_t producer_id;
+    int16_t producer_epoch;
 };
 
 /* One group of an OffsetFetch request. */
@@ -121,9 +130,12 @@ struct group_after;
 struct group_result {
     struct group_record *records;
     int32_t records_n;
-    bool replay; /* the records, after they are appended */
-    bool atomic; /* the records belong in one batch; otherwise they may be split */
-    bool answer; /* the request is answered by response or error */
+    bool replay;        /* the records, after they are appended */
+    bool atomic;        /* the records belong in one batch; otherwise they may be split */
+    bool answer;        /* the request is answered by response or error */
+    bool transactional; /* the records belong to a transaction of this producer */
+    int16_t producer_epoch;
+    int64_t producer_id;
     int16_t error;
     void *response;
     struct group_after *after; /* for group_shard_written(); may be NULL */
