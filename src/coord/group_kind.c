@@ -148,6 +148,7 @@ static void take(struct group_place *g, const struct group_result *from, struct 
         .producer_epoch = from->producer_epoch,
         .error = from->error,
         .response = from->response,
+        .job = from->job,
         .after = from->after,
     };
 }
@@ -179,6 +180,12 @@ static void metadata(void *shard, struct image *image, const struct kstr *change
 
 static void written(void *shard, void *after, int16_t error, struct shard_now now) {
     group_shard_written(of(shard), after, error, at(now));
+}
+
+static void job_done(void *shard, struct shard_job *job, struct shard_now now, struct shard_result *result) {
+    struct group_result r;
+    group_shard_job_done(of(shard), job, at(now), &r);
+    take(shard, &r, result);
 }
 
 static int64_t deadline(const void *shard) { return group_shard_deadline(of(shard)); }
@@ -238,6 +245,7 @@ const struct coord_kind coord_group_kind = {
     .none = none,
     .deadline = deadline,
     .tick = tick,
+    .job_done = job_done,
     .written = written,
     .topics_deleted = topics_deleted,
     .metadata = metadata,

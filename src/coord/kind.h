@@ -61,6 +61,8 @@ struct coord_kind {
     /* When the next timer is due (monotonic), or INT64_MAX; and the one that is due first; false: none is. */
     int64_t (*deadline)(const void *shard);
     bool (*tick)(void *shard, struct shard_now now, struct shard_result *result);
+    /* A job that a step left has run. NULL: there are none. */
+    void (*job_done)(void *shard, struct shard_job *job, struct shard_now now, struct shard_result *result);
     /* The records of a step are committed (error 0), or not (a code of kerr). Takes `after`, which may be
      * NULL. */
     void (*written)(void *shard, void *after, int16_t error, struct shard_now now);

@@ -32,6 +32,7 @@ void coord_partition_open(struct coord *c, int32_t index, int32_t leader_epoch) 
     *p = (struct coord_partition){.coord = c, .index = index, .leader_epoch = leader_epoch};
     /* Another seed for each life, so that member ids are not given out again. */
     c->seed += 0x9e3779b97f4a7c15ull;
+    p->life = c->seed;
     p->shard = c->kind->create(&(struct coord_place){
         .config = c->config->shard,
         .env = c->config->env,

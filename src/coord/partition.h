@@ -28,6 +28,7 @@ struct coord_partition {
     struct coord *coord;
     int32_t index, leader_epoch;
     enum coord_state state;
+    uint64_t life; /* another number each time that the partition is opened */
     bool resigned; /* while it loads: let go when that ends */
     void *shard;
     int64_t written, committed; /* offsets behind the last */
@@ -47,9 +48,9 @@ struct coord {
     _Atomic int32_t partitions_wanted;
     uint64_t seed;
     struct coord_partition **partitions; /* by index; NULL: not led */
-    int32_t cap, loading;
-    _Atomic bool stopped; /* loads look at it */
-    struct heap due;      /* of partitions, by their next deadline */
+    int32_t cap, loading;                /* loading: loads and jobs that run */
+    _Atomic bool stopped;                /* loads look at it */
+    struct heap due;                     /* of partitions, by their next deadline */
     struct timer timer;
     struct image *image; /* the newest metadata, a reference; NULL: none yet */
     struct codec *codec;
@@ -63,6 +64,9 @@ struct shard_now coord_now(const struct coord *c);
 
 /* load.c */
 void coord_load_start(struct coord_partition *p);
+
+/* job.c */
+void coord_job_start(struct coord_partition *p, struct shard_job *work);
 
 /* write.c */
 /* Appends what a step wrote and answers, or lets the answer wait. op NULL: nobody asked. */

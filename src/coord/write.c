@@ -130,6 +130,7 @@ static void answer_when_committed(struct coord_partition *p, struct coord_op *op
 
 void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r) {
     int16_t error = append(p, op, r);
+    if (r->job) coord_job_start(p, r->job);
     if (!r->answer) op = NULL; /* answered by the shard, now or later */
     if (!error && p->written > p->committed && (op || r->after))
         answer_when_committed(p, op, r);

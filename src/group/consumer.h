@@ -117,6 +117,20 @@ int16_t consumer_may_fetch(const struct consumer *c, struct kstr member, int32_t
 
 void consumer_heartbeat_step(struct group_shard *s, const struct group_event *e);
 void consumer_describe_step(struct group_shard *s, const struct group_event *e);
+/* Requests of the classic protocol to a consumer group. */
+struct leave_group_request;
+struct leave_group_response;
+void consumer_join_step(struct group_shard *s, const struct group_event *e, struct consumer *c);
+void consumer_sync_step(struct group_shard *s, const struct group_event *e, struct consumer *c);
+void consumer_classic_heartbeat_step(struct group_shard *s, const struct group_event *e, struct consumer *c);
+/* Fills in r->members, of which there is room. false: no memory. */
+bool consumer_classic_leave(struct group_shard *s, struct consumer *c, const struct leave_group_request *q,
+                            struct leave_group_response *r);
+/* Replay of a classic group's record: it is the one that this step prepared. false: it is not. */
+bool consumer_take_prepared(struct group_shard *s, struct group *g);
+void consumer_drop_prepared(struct group_shard *s);
+/* Its job has run; it is taken over. */
+void consumer_regex_done(struct group_shard *s, struct shard_job *job);
 /* A member's timer. */
 void consumer_due(struct group_shard *s, struct modern *m, struct kstr member, enum member_timer which,
                   int32_t epoch);

@@ -225,7 +225,10 @@ static void leave_for_a_while(struct consumer_step *st) {
 }
 
 static void leave(struct consumer_step *st, const struct consumer_group_heartbeat_request *q) {
-    consumer_step_open(st, q->group_id, false);
+    if (!group_existing(st->s, q->group_id))
+        consumer_fail(st, KERR_GROUP_ID_NOT_FOUND, "Group %.*s not found.", KSTR_ARG(q->group_id));
+    else
+        consumer_step_open(st, q->group_id, false);
     if (!st->error && q->instance_id.len < 0)
         consumer_step_dynamic(st, q->member_id, EPOCH_JOIN, false, true);
     else if (!st->error)

@@ -52,6 +52,9 @@ void consumer_step_open(struct consumer_step *st, struct kstr id, bool create) {
         LOG_INFO("group", "%.*s: an empty classic group becomes a consumer group", KSTR_ARG(id));
         record_group_tombstone(st->s, id);
         use(st, consumer_create(st->s, id), true);
+    } else if (g->classic) {
+        consumer_from_classic(st, g->classic);
+        if (!st->error) use(st, st->c, true);
     } else {
         consumer_fail(st, KERR_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.", KSTR_ARG(id));
     }
@@ -166,8 +169,6 @@ bool consumer_step_member(struct consumer_step *st) {
 
 /* --- subscriptions --- */
 
-enum regex_change consumer_step_regex(struct consumer_step *st) { return REGEX_SAME; }
-
 static bool by_names_only(const struct hashmap *topics, size_t members) {
     struct hashmap_entry *e;
     for (size_t i = 0; (e = hashmap_next(topics, &i));)
@@ -238,6 +239,10 @@ void consumer_step_metadata(struct consumer_step *st, bool bump, const char *why
 void consumer_fence(struct group_shard *s, struct consumer *c, struct consumer_member *const *members,
                     int32_t n) {
     if (!n) return;
+    if (consumer_downgrades_without(s, c, members, n)) {
+        consumer_to_classic(s, c, members, n, NULL, "the last member of the consumer protocol left");
+        return;
+    }
     struct hashmap topics = subscriptions_copy(&c->m.topics);
     for (int32_t i = 0; i < n; i++) {
         record_consumer_member_gone(s, c->m.id, members[i]->m.id);

@@ -52,6 +52,21 @@ void consumer_step_reconcile(struct consumer_step *st, int32_t target_epoch, con
 /* Whether all members have the same subscription, given these counts. */
 bool consumer_homogeneous(const struct consumer *c, const struct consumer_member *old,
                           const struct consumer_member *now, const struct hashmap *topics, size_t members);
+/* --- migration (consumer_convert.c) --- */
+
+/* st->c: the classic group as a consumer group, whose records are written. */
+void consumer_from_classic(struct consumer_step *st, struct classic *c);
+/* Whether the group is to become a classic one: without these members, or with a member of the classic
+ * protocol instead of that one. */
+bool consumer_downgrades_without(const struct group_shard *s, const struct consumer *c,
+                                 struct consumer_member *const *gone, int32_t n);
+bool consumer_downgrades_by(const struct group_shard *s, const struct consumer *c,
+                            const struct consumer_member *replaced);
+/* leaving: who is not to be in it; joining: a static member instead of the one with its instance id, or NULL;
+ * rebalance: why it has to rebalance at once, or NULL. */
+void consumer_to_classic(struct group_shard *s, struct consumer *c, struct consumer_member *const *leaving,
+                         int32_t n, const struct consumer_member *joining, const char *rebalance);
+
 /* Members leave or are fenced: their records go, the group gets a new epoch; or, if only members of the
  * classic protocol are left, it becomes a classic group. */
 void consumer_fence(struct group_shard *s, struct consumer *c, struct consumer_member *const *members,

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/kerr.h"
 #include "base/log.h"
+#include "group/consumer.h"
 #include "group/foreign.h"
 #include "group/modern.h"
 #include "group/own.h"
@@ -333,6 +334,11 @@ void join_step(struct group_shard *s, const struct group_event *e) {
     const struct join_group_request *q = e->request;
     bool is_new = false;
     int16_t error = check_request(s, q);
+    struct consumer *consumer = error ? NULL : consumer_find(s, q->group_id);
+    if (consumer && consumer->m.members.count) {
+        consumer_join_step(s, e, consumer);
+        return;
+    }
     struct classic *c = error ? NULL : join_group(s, q, &is_new, &error);
     if (!c) {
         reply_error(s, e, error, error == KERR_INCONSISTENT_GROUP_PROTOCOL ? KSTR("") : q->member_id);

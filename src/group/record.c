@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "group/consumer.h"
 #include "group/foreign.h"
 #include "group/modern.h"
 #include "group/own.h"
@@ -172,6 +173,7 @@ static bool members_are_distinct(const struct classic *c,
 
 static int load_group(struct group_shard *s, struct kstr id, const struct group_metadata_value *v) {
     struct group *g = group_find_or_add(s, id);
+    if (consumer_take_prepared(s, g)) return 0;
     if (g->classic) classic_free(s, g->classic);
     if (g->foreign) foreign_free(g->foreign);
     if (g->modern) g->modern->kind->free(g->modern);

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/kerr.h"
 #include "base/log.h"
+#include "group/consumer.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/state.h"
@@ -92,7 +93,10 @@ static void sync_classic(struct group_shard *s, const struct group_event *e, str
 void sync_step(struct group_shard *s, const struct group_event *e) {
     const struct sync_group_request *q = e->request;
     struct classic *c = find_classic(s, q->group_id);
-    if (q->group_id.len == 0)
+    struct consumer *consumer = consumer_find(s, q->group_id);
+    if (consumer && consumer->m.members.count)
+        consumer_sync_step(s, e, consumer);
+    else if (q->group_id.len == 0)
         sync_error(s, e, KERR_INVALID_GROUP_ID);
     else if (!c || c->state == CLASSIC_EMPTY)
         sync_error(s, e, KERR_UNKNOWN_MEMBER_ID);
@@ -141,8 +145,14 @@ static int16_t heartbeat(struct group_shard *s, const struct heartbeat_request *
 }
 
 void heartbeat_step(struct group_shard *s, const struct group_event *e) {
+    const struct heartbeat_request *q = e->request;
+    struct consumer *consumer = consumer_find(s, q->group_id);
+    if (consumer) {
+        consumer_classic_heartbeat_step(s, e, consumer);
+        return;
+    }
     struct heartbeat_response *r = arena_calloc(e->arena, 1, sizeof *r);
-    if (r) r->error_code = heartbeat(s, e->request);
+    if (r) r->error_code = heartbeat(s, q);
     step_answer(s, r);
 }
 
@@ -200,7 +210,8 @@ void leave_step(struct group_shard *s, const struct group_event *e) {
     if (e->version < 3) q = &one;
     struct classic *c = find_classic(s, q->group_id);
     struct leave_group_response *r = arena_calloc(e->arena, 1, sizeof *r);
-    if (q->group_id.len == 0 || !c) {
+    struct consumer *consumer = consumer_find(s, q->group_id);
+    if (q->group_id.len == 0 || (!c && !consumer)) {
         step_fail(s, q->group_id.len == 0 ? KERR_INVALID_GROUP_ID : KERR_UNKNOWN_MEMBER_ID);
         return;
     }
@@ -210,7 +221,11 @@ void leave_step(struct group_shard *s, const struct group_event *e) {
         return;
     }
     r->members_n = q->members_n;
-    leave_classic(s, c, q, r);
+    if (consumer && !consumer_classic_leave(s, consumer, q, r)) {
+        step_answer(s, NULL);
+        return;
+    }
+    if (c) leave_classic(s, c, q, r);
     if (e->version < 3) {
         r->error_code = r->members[0].error_code;
         r->members_n = 0;

@@ -30,6 +30,7 @@ struct group_shard *group_shard_create(const struct group_config *config, uint64
     hashmap_init(&s->groups, s->seed);
     hashmap_init(&s->member_timers, s->seed);
     hashmap_init(&s->topic_hashes, s->seed);
+    hashmap_init(&s->regex_jobs, s->seed);
     s->topics_added = -1;
     pending_offsets_init(&s->pending, s->seed);
     arena_init_with(&s->scratch, s->scratch_first, sizeof s->scratch_first, SCRATCH_LIMIT);
@@ -52,7 +53,9 @@ void group_shard_free(struct group_shard *s) {
     hashmap_free(&s->groups);
     pending_offsets_free(&s->pending);
     group_timer_cancel(s, &s->expire_timer);
+    consumer_drop_prepared(s);
     modern_timers_free(s);
+    hashmap_free(&s->regex_jobs); /* the jobs themselves are dropped when they have run */
     topic_hashes_free(s);
     image_unref(s->image);
     ASSERT(!s->timers.count);
@@ -151,6 +154,7 @@ void step_fail(struct group_shard *s, int16_t error) {
 static void begin(struct group_shard *s, struct group_now now, struct group_result *result) {
     ASSERT(!s->result);
     arena_reset(&s->scratch);
+    consumer_drop_prepared(s);
     *result = (struct group_result){.replay = true, .atomic = true};
     s->now = now;
     s->result = result;
@@ -320,6 +324,14 @@ bool group_shard_tick(struct group_shard *s, struct group_now now, struct group_
     due(s, OWNER(n, struct group_timer, node));
     end(s);
     return true;
+}
+
+void group_shard_job_done(struct group_shard *s, struct shard_job *job, struct group_now now,
+                          struct group_result *result) {
+    begin(s, now, result);
+    result->atomic = true;
+    consumer_regex_done(s, job);
+    end(s);
 }
 
 /* --- load and unload --- */

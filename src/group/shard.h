@@ -31,6 +31,7 @@
 
 #include "api/offset_commit.h"
 #include "base/uuid.h"
+#include "record/shard.h"
 #include "wire/types.h"
 
 struct arena;
@@ -138,6 +139,7 @@ struct group_result {
     int64_t producer_id;
     int16_t error;
     void *response;
+    struct shard_job *job;     /* to be run on another thread, then group_shard_job_done; NULL: none */
     struct group_after *after; /* for group_shard_written(); may be NULL */
 };
 
@@ -172,6 +174,9 @@ void group_shard_set_image(struct group_shard *s, struct image *image, const str
 int64_t group_shard_deadline(const struct group_shard *s);
 /* Runs the one timer that is due first; false if none is due. */
 bool group_shard_tick(struct group_shard *s, struct group_now now, struct group_result *result);
+/* A job has run; takes it over. */
+void group_shard_job_done(struct group_shard *s, struct shard_job *job, struct group_now now,
+                          struct group_result *result);
 /* The records of a step are committed (error 0), or could not be appended (a code of kerr, as the log gave
  * it). Frees after; NULL does nothing. */
 void group_shard_written(struct group_shard *s, struct group_after *after, int16_t error,

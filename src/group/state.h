@@ -45,10 +45,13 @@ struct group_shard {
     int64_t offsets_n;
     struct heap timers;
     struct group_timer expire_timer;
-    struct hashmap member_timers; /* of modern groups; modern.c */
-    struct image *image;          /* the newest metadata, a reference; NULL: none yet */
-    struct hashmap topic_hashes;  /* name → struct topic_hash, of what is in `image` */
-    int64_t topics_added;         /* offset of the newest image that brought a new topic; -1: none yet */
+    struct hashmap member_timers;   /* of modern groups; modern.c */
+    struct image *image;            /* the newest metadata, a reference; NULL: none yet */
+    struct hashmap topic_hashes;    /* name → struct topic_hash, of what is in `image` */
+    struct hashmap regex_jobs;      /* id of a group → its job that is under way; topic_regex.h */
+    int64_t topics_added;           /* offset of the newest image that brought a new topic; -1: none yet */
+    struct classic *prepared;       /* for the replay of this step's group record; consumer_convert.c */
+    const char *prepared_rebalance; /* why it then has to rebalance; NULL: it has not */
     /* Of the step under way. */
     struct arena scratch;  /* records, and responses that go through reply */
     struct arena decoding; /* of the record that is replayed */

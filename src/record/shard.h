@@ -18,6 +18,13 @@ struct shard_record {
     struct kbytes key, value;
 };
 
+/* Work for another thread that a step asks for. The runtime calls run there, then gives it back to the shard,
+ * which owns it; or drops it if the shard has gone. */
+struct shard_job {
+    void (*run)(struct shard_job *j);
+    void (*drop)(struct shard_job *j);
+};
+
 /* What a step leaves. The runtime appends the records as the leader, replays them if that worked, waits until
  * they are committed, tells the shard of it (`after`), and answers. A failed append replays nothing. */
 struct shard_result {
@@ -32,6 +39,7 @@ struct shard_result {
     int64_t producer_id;
     int16_t error; /* of kerr; the runtime makes the response of it */
     void *response;
+    struct shard_job *job; /* NULL: none */
     void *after; /* the shard's own, comes back when the records are committed or lost; NULL: nothing does */
 };
 
