@@ -6,6 +6,7 @@ TEST_PORTS=first-last says where listeners may be (default 22000-22999); OTTLA n
 build/ottla).
 """
 
+import fcntl
 import os
 import random
 import shutil
@@ -25,18 +26,35 @@ import reference  # noqa: E402  pylint: disable=wrong-import-position
 KINDS = ("ottla", "kafka")
 
 
-def free_port(*but):
+HELD = []  # files whose locks say which ports this process has taken; they end with it
+
+
+def is_held(port):
+    """Has another test taken the port, whether it listens there yet or not? If not, this one has."""
+    folder = os.path.join(tempfile.gettempdir(), f"ottla-test-ports-{os.getuid()}")
+    os.makedirs(folder, exist_ok=True)
+    file = open(os.path.join(folder, str(port)), "w", encoding="ascii")  # pylint: disable=consider-using-with
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return True
+    HELD.append(file)
+    return False
+
+
+def free_port():
+    """A port that no other test takes as long as this process lives."""
     first, last = (int(p) for p in os.environ.get("TEST_PORTS", "22000-22999").split("-"))
     for port in random.sample(range(first, last + 1), min(200, last - first + 1)):
-        if port in but:
-            continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
-                pass
+                continue
+            if not is_held(port):
+                return port
     raise OSError(f"no free port in {first}-{last}")
 
 
@@ -56,8 +74,7 @@ class Broker:
         self.kind = kind
         self.temporary = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix=f"{kind}-test-")
-        self.port = free_port()
-        self.controller_port = free_port(self.port)
+        self.port, self.controller_port = free_port(), free_port()
         self.process = None
         self.formatted_by = None
         values = reference.properties(self.folder, self.port, self.controller_port, extra)

@@ -209,7 +209,7 @@ def listeners_come_and_go():
     """A listener that is added serves at once and after a restart; one that is taken out ends with its
     connections, and leaves the others alone."""
     with Broker("ottla").start() as broker:
-        port = free_port(broker.port, broker.controller_port)
+        port = free_port()
         with wire.Connection(broker.bootstrap) as c:
             check(not is_served_at(port), "there is nobody yet")
             equal(alter(c, BROKER, "1", **listeners_of(broker, ("EXTRA", port))), 0, "added")

@@ -105,7 +105,7 @@ def the_limit_changes():
 def with_two_listeners(**extra):
     """A broker with PLAINTEXT, which brokers use, and EXTERNAL; and the address of EXTERNAL."""
     broker = Broker("ottla")
-    port = free_port(broker.port, broker.controller_port)
+    port = free_port()
     with open(broker.properties, "a", encoding="utf-8") as f:
         f.write(
             f"listeners=PLAINTEXT://127.0.0.1:{broker.port},EXTERNAL://127.0.0.1:{port},"
