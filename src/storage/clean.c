@@ -265,6 +265,7 @@ int cleaner_clean(struct clean_pick *p, const struct clean_options *o, struct cl
     *s = (struct clean_stats){.from = p->first_dirty, .to = p->first_dirty};
     c.codec = codec_create();
     int err = clean(&c);
+    if (c.moved && o->moved) o->moved(o->owner, c.moved);
     offset_map_free(&c.map);
     codec_destroy(c.codec);
     free(c.sources);
