@@ -1,6 +1,6 @@
 /* The first thread keeps the number of the others as the configuration asks. The pace
- * (log.cleaner.io.max.bytes.per.second) is one for all of them: bytes are counted for at least PERIOD_MS,
- * then whoever counted last sleeps until the average is right, and so do the others when they come by.
+ * (log.cleaner.io.max.bytes.per.second) is one for all of them: each byte takes its time, BURST_MS may be
+ * ahead. (The reference averages over periods of that length, and over the idle time before them.)
  *
  * One lock, held for a moment only; never with a log's. */
 #include "server/cleaners.h"
@@ -21,7 +21,7 @@
 #include "storage/log.h"
 #include "storage/logdir.h"
 
-enum { PERIOD_MS = 300, STACK = 512 << 10 };
+enum { BURST_MS = 300, STACK = 512 << 10 };
 
 struct cleaner {
     struct cleaners *owner;
@@ -41,7 +41,7 @@ struct cleaners {
     struct cleaner *all;
     bool stopping;
     int wanted;
-    int64_t period_ns, period_bytes, resume_ns; /* the pace */
+    int64_t paid_until_ns; /* the pace: what was moved so far takes until then */
     int64_t last_run_ms, cleanings, failures;
     double max_ratio;
 };
@@ -71,20 +71,13 @@ static double wanted_rate(struct cleaners *c) {
 static void keep_pace(void *owner, int64_t bytes) {
     struct cleaners *c = ((struct cleaner *)owner)->owner;
     double rate = wanted_rate(c);
+    if (!(rate > 0)) return;
     pthread_mutex_lock(&c->lock);
-    int64_t now = clock_mono_ns(), elapsed = now - c->period_ns;
-    if (c->resume_ns > now) sleep_until(c, c->resume_ns);
-    c->period_bytes += bytes;
-    if (elapsed >= PERIOD_MS * INT64_C(1000000)) {
-        double due = rate > 0 ? (double)c->period_bytes / rate * 1e9 : 0;
-        if (due > (double)elapsed) {
-            double wait = due - (double)elapsed;
-            c->resume_ns = now + (wait < 3600e9 ? (int64_t)wait : INT64_C(3600000000000));
-            sleep_until(c, c->resume_ns);
-        }
-        c->period_ns = clock_mono_ns();
-        c->period_bytes = 0;
-    }
+    int64_t now = clock_mono_ns(), earliest = now - BURST_MS * INT64_C(1000000);
+    double takes = (double)bytes / rate * 1e9;
+    if (c->paid_until_ns < earliest) c->paid_until_ns = earliest;
+    c->paid_until_ns += takes < 3600e9 ? (int64_t)takes : INT64_C(3600000000000);
+    sleep_until(c, c->paid_until_ns);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -234,7 +227,6 @@ struct cleaners *cleaners_start(struct node *n) {
     struct cleaners *c = xcalloc(1, sizeof *c);
     c->node = n;
     c->last_run_ms = clock_wall_ms();
-    c->period_ns = clock_mono_ns();
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
