@@ -39,7 +39,7 @@ IDENTIFIERS = {
 # Sentences: being there is compared, the words are each broker's own.
 SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage"}
 # Clock readings: a real one is as good as another, -1 and 0 are not.
-TIMES = {"logAppendTimeMs"}
+TIMES = {"logAppendTimeMs", "transactionStartTimeMs", "lastTimestamp"}
 # Lists whose order carries meaning; all others are sets to their clients, and are compared sorted.
 ORDERED = {"synonyms"}
 ZERO = "00" * 16

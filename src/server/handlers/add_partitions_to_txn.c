@@ -53,23 +53,28 @@ static int16_t error_of(struct request *r, const struct txn_asked *t, const stru
     return a->error;
 }
 
-/* The results of one transaction: each topic and partition once. */
+/* What the coordinator was asked for is answered as it was asked for; what was refused or verified, each
+ * partition once (AddPartitionsToTxnRequest.errorResponseForTransaction, AddPartitionsToTxnResponse). */
 static struct add_partitions_to_txn_response_add_partitions_to_txn_topic_result *results(
-    struct request *r, const struct txn_asked *t, const struct txn_added *a) {
+    struct request *r, const struct txn_asked *t, const struct txn_added *a, int32_t *n) {
+    bool once = t->refused || t->add.verify_only;
     const struct txn_partitions *p = &t->partitions;
+    *n = once ? p->n : t->topics_n;
     struct add_partitions_to_txn_response_add_partitions_to_txn_topic_result *all =
-        request_array(r, (size_t)p->n + 1, sizeof *all);
-    for (int32_t i = 0; all && i < p->n; i++) {
-        const struct txn_topic *from = &p->topics[i];
-        char *name = arena_strndup(&r->arena, from->name.s, (size_t)from->name.len);
-        all[i].results_by_partition = request_array(r, (size_t)from->n, sizeof *all[i].results_by_partition);
-        if (!name || !all[i].results_by_partition) return NULL;
-        all[i].name = (struct kstr){name, from->name.len};
-        all[i].results_by_partition_n = from->n;
-        for (int32_t k = 0; k < from->n; k++) {
-            all[i].results_by_partition[k].partition_index = from->partitions[k];
-            all[i].results_by_partition[k].partition_error_code =
-                error_of(r, t, a, from->name, from->partitions[k]);
+        request_array(r, (size_t)*n + 1, sizeof *all);
+    for (int32_t i = 0; all && i < *n; i++) {
+        struct kstr name = once ? p->topics[i].name : t->topics[i].name;
+        const int32_t *partitions = once ? p->topics[i].partitions : t->topics[i].partitions;
+        int32_t count = once ? p->topics[i].n : t->topics[i].partitions_n;
+        char *copy = arena_strndup(&r->arena, name.s, (size_t)name.len);
+        all[i].results_by_partition =
+            request_array(r, (size_t)count + 1, sizeof *all[i].results_by_partition);
+        if (!copy || !all[i].results_by_partition) return NULL;
+        all[i].name = (struct kstr){copy, name.len};
+        all[i].results_by_partition_n = count;
+        for (int32_t k = 0; k < count; k++) {
+            all[i].results_by_partition[k].partition_index = partitions[k];
+            all[i].results_by_partition[k].partition_error_code = error_of(r, t, a, name, partitions[k]);
         }
     }
     return all;
@@ -81,19 +86,20 @@ static bool fill(struct request *r, struct add *x, const struct coord_call *call
     if (!x->out.results_by_transaction) return false;
     for (int32_t i = 0; i < x->n; i++) {
         struct txn_asked *t = &x->txns[i];
+        int32_t n;
         struct add_partitions_to_txn_response_add_partitions_to_txn_topic_result *topics =
-            results(r, t, t->op >= 0 ? call->ops[t->op].response : NULL);
+            results(r, t, t->op >= 0 ? call->ops[t->op].response : NULL, &n);
         if (!topics) return false;
         if (old) {
             x->out.results_by_topic_v3_and_below = topics;
-            x->out.results_by_topic_v3_and_below_n = t->partitions.n;
+            x->out.results_by_topic_v3_and_below_n = n;
             continue;
         }
         struct add_partitions_to_txn_response_add_partitions_to_txn_result *o =
             &x->out.results_by_transaction[x->out.results_by_transaction_n++];
         o->transactional_id = t->add.id;
         o->topic_results = topics;
-        o->topic_results_n = t->partitions.n;
+        o->topic_results_n = n;
     }
     if (old) x->out.results_by_transaction_n = 0;
     return true;

@@ -3,6 +3,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/describe_producers.h"
+#include "metadata/image.h"
 #include "metadata/topic_name.h"
 #include "replica/replica.h"
 #include "server/error_map.h"
@@ -40,6 +41,8 @@ static void describe(struct request *r, struct kstr topic, int32_t partition,
         return;
     }
     struct replica *p = lookup_by_name(r->node, topic, partition, &o->error_code);
+    if (!p && !image_topic_by_name(request_image(r), topic.s, (size_t)topic.len))
+        o->error_message = kstr_of(kerr_message(o->error_code));
     if (!p) return;
     log_lock(p->log);
     o->error_code = p->deleted ? KERR_UNKNOWN_TOPIC_OR_PARTITION : fill(r, p, o);

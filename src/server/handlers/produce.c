@@ -297,6 +297,16 @@ static int16_t for_producer(const struct produce *p, int16_t error) {
     }
 }
 
+static void not_verified(const struct produce *p, struct produce_response_partition_produce_response *a,
+                         int16_t error) {
+    int16_t shown = for_producer(p, error);
+    fail(a, shown);
+    if (shown == KERR_INVALID_TXN_STATE)
+        a->error_message = KSTR("the partition was not added to the transaction");
+    else if (shown != error)
+        a->error_message = kstr_of(kerr_message(error)); /* why it could not be verified */
+}
+
 static void on_verified(struct verification_call *c) {
     struct produce *p = c->owner;
     struct net *net = p->request->net;
@@ -304,7 +314,7 @@ static void on_verified(struct verification_call *c) {
         const struct replica_topic *t = d->replica->topic;
         int16_t error = verification_error(c, (struct kstr){t->name, t->name_len}, d->replica->index);
         if (error)
-            fail(d->slot->answer, for_producer(p, error));
+            not_verified(p, d->slot->answer, error);
         else
             append_slot(p, d->replica, d->bytes, d->n, d->guard, d->slot);
     }
@@ -404,6 +414,8 @@ static bool refuse_topic(struct request *r, const struct produce_request_topic_p
         produce_response_partition_produce_response_init(a);
         a->index = in->partition_data[i].index;
         fail(a, code);
+        if (code == KERR_INVALID_PRODUCER_ID_MAPPING)
+            a->error_message = KSTR("the request has transactional records of more than one producer");
     }
     out->partition_responses_n = (int32_t)n;
     return out->partition_responses;

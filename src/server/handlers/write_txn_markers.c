@@ -3,6 +3,7 @@
 #include "server/handlers/handlers.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "api/write_txn_markers.h"
 #include "server/markers.h"
@@ -10,21 +11,71 @@
 struct write_markers {
     struct request *request;
     struct write_txn_markers_response out;
-    struct marker_write *writes; /* as many as markers */
+    struct marker_write *writes;
+    int32_t n;
     _Atomic int32_t left;
 };
 
+/* Where the answer for a producer, a topic of it, a partition of that is or is to be; NULL: no memory. Each
+ * stands there once, though several markers may be for it. */
+static struct write_txn_markers_response_writable_txn_marker_result *producer_of(struct write_markers *w,
+                                                                                 int64_t id) {
+    for (int32_t i = 0; i < w->out.markers_n; i++)
+        if (w->out.markers[i].producer_id == id) return &w->out.markers[i];
+    w->out.markers[w->out.markers_n].producer_id = id;
+    return &w->out.markers[w->out.markers_n++];
+}
+
+static struct write_txn_markers_response_writable_txn_marker_topic_result *topic_of(
+    struct write_markers *w, struct write_txn_markers_response_writable_txn_marker_result *m,
+    struct kstr name) {
+    int32_t n = m->topics_n;
+    for (int32_t i = 0; i < n; i++)
+        if (kstr_equal(m->topics[i].name, name)) return &m->topics[i];
+    if ((n & (n - 1)) == 0) { /* the capacity is the next power of two */
+        struct write_txn_markers_response_writable_txn_marker_topic_result *more =
+            request_array(w->request, n ? (size_t)n * 2 : 1, sizeof *more);
+        if (!more) return NULL;
+        if (n) memcpy(more, m->topics, (size_t)n * sizeof *more);
+        m->topics = more;
+    }
+    m->topics[n].name = name;
+    m->topics_n++;
+    return &m->topics[n];
+}
+
+static bool put(struct write_markers *w, const struct marker_slot *s) {
+    struct write_txn_markers_response_writable_txn_marker_topic_result *t =
+        topic_of(w, producer_of(w, s->write->producer_id), s->topic);
+    int32_t n = t ? t->partitions_n : 0;
+    for (int32_t i = 0; i < n; i++)
+        if (t->partitions[i].partition_index == s->partition) {
+            t->partitions[i].error_code = s->error;
+            return true;
+        }
+    if (t && (n & (n - 1)) == 0) {
+        struct write_txn_markers_response_writable_txn_marker_partition_result *more =
+            request_array(w->request, n ? (size_t)n * 2 : 1, sizeof *more);
+        if (!more) return false;
+        if (n) memcpy(more, t->partitions, (size_t)n * sizeof *more);
+        t->partitions = more;
+    }
+    if (!t) return false;
+    t->partitions[t->partitions_n++] =
+        (struct write_txn_markers_response_writable_txn_marker_partition_result){
+            .partition_index = s->partition, .error_code = s->error};
+    return true;
+}
+
 static void answer(struct request *r) {
     struct write_markers *w = r->state;
-    for (int32_t m = 0; m < w->out.markers_n; m++) {
-        const struct marker_slot *s = w->writes[m].slots;
-        for (int32_t t = 0; t < w->out.markers[m].topics_n; t++)
-            for (int32_t i = 0; i < w->out.markers[m].topics[t].partitions_n; i++, s++)
-                w->out.markers[m].topics[t].partitions[i] =
-                    (struct write_txn_markers_response_writable_txn_marker_partition_result){
-                        .partition_index = s->partition, .error_code = s->error};
-    }
-    request_finish(r, &w->out);
+    bool ok = true;
+    for (int32_t m = 0; ok && m < w->n; m++)
+        for (int32_t i = 0; ok && i < w->writes[m].n; i++) ok = put(w, &w->writes[m].slots[i]);
+    if (ok)
+        request_finish(r, &w->out);
+    else
+        request_fail(r, "out of memory");
 }
 
 static void settle(struct write_markers *w) {
@@ -34,8 +85,7 @@ static void settle(struct write_markers *w) {
 static void on_done(struct marker_write *m) { settle(m->owner); } /* any thread */
 
 static bool prepare(struct request *r, const struct write_txn_markers_request_writable_txn_marker *in,
-                    struct marker_write *w,
-                    struct write_txn_markers_response_writable_txn_marker_result *out) {
+                    struct marker_write *w) {
     size_t n = 0;
     for (int32_t t = 0; t < in->topics_n; t++) n += (size_t)in->topics[t].partition_indexes_n;
     *w = (struct marker_write){
@@ -49,21 +99,11 @@ static bool prepare(struct request *r, const struct write_txn_markers_request_wr
         .done = on_done,
         .owner = r->state,
     };
-    out->producer_id = in->producer_id;
-    out->topics = request_array(r, (size_t)in->topics_n + 1, sizeof *out->topics);
-    if (!w->slots || !out->topics) return false;
-    for (int32_t t = 0; t < in->topics_n; t++) {
-        const struct write_txn_markers_request_writable_txn_marker_topic *from = &in->topics[t];
-        out->topics[t].name = from->name;
-        out->topics[t].partitions_n = from->partition_indexes_n;
-        out->topics[t].partitions =
-            request_array(r, (size_t)from->partition_indexes_n + 1, sizeof *out->topics[t].partitions);
-        if (!out->topics[t].partitions) return false;
-        for (int32_t i = 0; i < from->partition_indexes_n; i++)
-            w->slots[w->n++] =
-                (struct marker_slot){.topic = from->name, .partition = from->partition_indexes[i]};
-    }
-    out->topics_n = in->topics_n;
+    if (!w->slots) return false;
+    for (int32_t t = 0; t < in->topics_n; t++)
+        for (int32_t i = 0; i < in->topics[t].partition_indexes_n; i++)
+            w->slots[w->n++] = (struct marker_slot){.topic = in->topics[t].name,
+                                                    .partition = in->topics[t].partition_indexes[i]};
     return true;
 }
 
@@ -76,16 +116,13 @@ void handle_write_txn_markers(struct request *r, const struct write_txn_markers_
     w->out.markers = request_array(r, n + 1, sizeof *w->out.markers);
     w->writes = request_array(r, n + 1, sizeof *w->writes);
     bool ok = w->out.markers && w->writes;
-    for (int32_t i = 0; ok && i < in->markers_n; i++) {
-        ok = prepare(r, &in->markers[i], &w->writes[i], &w->out.markers[i]);
-        w->out.markers_n++;
-    }
+    for (; ok && w->n < in->markers_n; w->n++) ok = prepare(r, &in->markers[w->n], &w->writes[w->n]);
     if (!ok) {
         request_fail(r, "out of memory");
         return;
     }
-    atomic_init(&w->left, in->markers_n + 1);
-    for (int32_t i = 0; i < in->markers_n; i++)
+    atomic_init(&w->left, w->n + 1);
+    for (int32_t i = 0; i < w->n; i++)
         if (w->writes[i].n)
             marker_write_begin(&w->writes[i]);
         else
