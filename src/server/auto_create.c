@@ -32,12 +32,17 @@ bool auto_create_enabled(const struct node *n) {
     return config_bool(n->config, CFG_AUTO_CREATE_TOPICS_ENABLE);
 }
 
-struct auto_create *auto_create_begin(struct request *r) {
+struct auto_create *auto_create_begin_own(struct node *n) {
     struct auto_create *c = xcalloc(1, sizeof *c);
-    c->node = r->node;
-    change_quota_begin(&c->quota, r, 0);
+    c->node = n;
     arena_init(&c->arena, 4 << 20);
     create_topics_request_init(&c->in);
+    return c;
+}
+
+struct auto_create *auto_create_begin(struct request *r) {
+    struct auto_create *c = auto_create_begin_own(r->node);
+    change_quota_begin(&c->quota, r, 0);
     return c;
 }
 

@@ -17,6 +17,8 @@ bool auto_create_enabled(const struct node *n);
  * making already, or exist when their turn comes, are left out. The coordinators' topics get their own
  * settings. `r`: whose quota on changes of topics counts. */
 struct auto_create *auto_create_begin(struct request *r);
+/* Any thread: the node asks for itself, and nobody's quota counts. */
+struct auto_create *auto_create_begin_own(struct node *n);
 void auto_create_add(struct auto_create *c, struct kstr name);
 void auto_create_submit(struct auto_create *c);
 

@@ -34,6 +34,7 @@
 #include "server/net.h"
 #include "server/node.h"
 #include "server/throttle.h"
+#include "server/shares.h"
 
 enum { MAX_IN_FLIGHT = 256, SMALL_PART = 64 << 10, MAX_SENDFILE = 1 << 20 };
 
@@ -578,6 +579,7 @@ void connection_close(struct connection *c, const char *why) {
     throttle_free(n, c->throttle);
     forget(c);
     if (!uuid_is_zero(&c->client_instance)) client_metrics_left(n->node->client_metrics, &c->client_instance);
+    shares_disconnected(n->node->shares, c->share);
     free(c->software_name);
     free(c->software_version);
     free(c);

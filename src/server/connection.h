@@ -14,6 +14,7 @@
 struct net;
 struct inbuf;
 struct outpiece;
+struct share_link;
 struct acceptor;
 struct throttle;
 
@@ -42,6 +43,7 @@ struct connection {
     struct throttle *throttle;        /* owned, NULL while no quota is set */
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
+    struct share_link *share;               /* the share session that was begun on it; owned, may be NULL */
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
     struct uuid client_instance;            /* of client metrics, that ends with it; zero: none */
 };

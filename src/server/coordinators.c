@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/kerr.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "coord/coord.h"
@@ -21,11 +22,13 @@
 #include "record/compress.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
+#include "server/housekeeping.h"
 #include "server/markers.h"
 #include "server/node.h"
 #include "server/own_append.h"
 #include "server/producer_ids.h"
 #include "server/verification.h"
+#include "share/state.h"
 #include "storage/log.h"
 #include "txn/shard.h"
 
@@ -50,6 +53,8 @@ struct coordinators {
     struct txn_config txn;
     struct txn_env txn_env;
     struct markers *markers;
+    struct share_state_config share;
+    struct share_state_env share_env;
     struct codec *codec; /* of appends that recompress */
     struct mail stop_mail;
     struct timer stop_timer;
@@ -156,6 +161,37 @@ static int read_log(void *arg, int32_t partition, int64_t offset, struct strbuf 
     file_unref(slice.file);
     replica_unref(p);
     return err;
+}
+
+/* ---- what share state asks ---------------------------------------------------------------------------- */
+
+static bool partition_exists(void *arg, const struct uuid *topic, int32_t partition) {
+    struct coordinators *c = arg;
+    struct image *image = node_image(c->node);
+    const struct topic *t = image_topic_by_id(image, topic);
+    bool exists = t && partition < t->partitions_n && t->partitions[partition];
+    image_unref(image);
+    return exists;
+}
+
+/* As DeleteRecords does: segments that are wholly below go with the next retention round. */
+static void prune(void *arg, int32_t partition, int64_t offset) {
+    struct coordinators *c = arg;
+    struct replica *p = replica_of(&c->kinds[COORDINATOR_SHARE], partition);
+    if (!p) return;
+    log_lock(p->log);
+    bool ours = !p->deleted && log_is_open(p->log) && offset <= log_high_watermark(p->log);
+    if (ours && offset > log_start_offset(p->log)) {
+        int err = log_delete_records(p->log, offset);
+        if (err)
+            LOG_WARN("coord", "%s-%d: records before %lld cannot be cut off: %s", coord_share_kind.topic,
+                     partition, (long long)offset, oerr_text(err));
+        else
+            replica_wake(p);
+    }
+    log_unlock(p->log);
+    replica_unref(p);
+    if (c->node->housekeeping) housekeeping_wake(c->node->housekeeping);
 }
 
 /* ---- which partitions are ours ------------------------------------------------------------------------ */
@@ -310,10 +346,21 @@ static void send_markers(void *arg, const struct txn_markers *m) {
     markers_send(((struct coordinators *)arg)->markers, m);
 }
 
+static struct share_state_config share_settings(const struct config *k) {
+    return (struct share_state_config){
+        .snapshot_updates =
+            (int32_t)config_int(k, CFG_SHARE_COORDINATOR_SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT),
+        .prune_interval_ms = config_int(k, CFG_SHARE_COORDINATOR_STATE_TOPIC_PRUNE_INTERVAL_MS),
+        .cold_interval_ms = config_int(k, CFG_SHARE_COORDINATOR_COLD_PARTITION_SNAPSHOT_INTERVAL_MS),
+    };
+}
+
 static void set_up(struct coordinators *c, const struct config *k) {
     c->group = group_settings(k);
     c->txn = txn_settings(k);
     c->txn_env = (struct txn_env){c, take_producer_id, transaction_version, send_markers};
+    c->share = share_settings(k);
+    c->share_env = (struct share_state_env){.arg = c, .exists = partition_exists, .prune = prune};
     c->kinds[COORDINATOR_GROUP] = (struct coordinator){
         .config = {.kind = &coord_group_kind,
                    .shard = &c->group,
@@ -333,6 +380,8 @@ static void set_up(struct coordinators *c, const struct config *k) {
     };
     c->kinds[COORDINATOR_SHARE] = (struct coordinator){
         .config = {.kind = &coord_share_kind,
+                   .shard = &c->share,
+                   .env = &c->share_env,
                    .write_timeout_ms = (int32_t)config_int(k, CFG_SHARE_COORDINATOR_WRITE_TIMEOUT_MS),
                    .compression =
                        (int32_t)config_int(k, CFG_SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC)},

@@ -35,14 +35,17 @@ static _Thread_local struct net *this_net;
 
 void fetch_wait_this_thread(struct net *n) { this_net = n; }
 
-static void wake(struct waiter *in_replica) { /* any thread, log lock held */
-    struct fetch_wait *w = ((struct fetch_waiter *)in_replica)->owner;
+void fetch_wait_signal(struct fetch_wait *w) {
     if (atomic_exchange(&w->signalled, true)) return;
     if (this_net == w->net) {
         w->next_woken = w->net->woken;
         w->net->woken = w;
     } else
         loop_post(w->net->loop, &w->mail);
+}
+
+static void wake(struct waiter *in_replica) { /* any thread, log lock held */
+    fetch_wait_signal(((struct fetch_waiter *)in_replica)->owner);
 }
 
 struct fetch_wait *fetch_wait_next_woken(const struct fetch_wait *w) {

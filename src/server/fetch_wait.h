@@ -19,6 +19,8 @@ struct request;
  * more by itself, since bytes may have come between its reading and this call. */
 struct fetch_wait *fetch_wait_begin(struct request *r, struct replica **replicas, int n, int64_t until,
                                     void (*look)(struct request *r, bool expired));
+/* Any thread: look again, for another reason than an append. The caller knows that it has not ended. */
+void fetch_wait_signal(struct fetch_wait *w);
 /* Ends the waiting and frees it. */
 void fetch_wait_end(struct fetch_wait *w);
 /* For net: the next of the list of woken ones, and the call of `look`. */

@@ -50,6 +50,7 @@
 #include "server/housekeeping.h"
 #include "server/net.h"
 #include "server/producer_ids.h"
+#include "server/shares.h"
 #include "server/request.h"
 #include "server/throttle.h"
 #include "server/topic_settings.h"
@@ -99,6 +100,7 @@ void node_publish(struct node *n, const struct image_delta *delta) {
     }
     node_set_image(n, delta->after);
     if (n->coordinators) coordinators_apply(n->coordinators, delta);
+    if (n->shares) shares_apply(n->shares, delta);
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
     for (int32_t i = 0; i < delta->configs_n; i++)
         if (delta->configs[i].type == CONFIG_CLIENT_METRICS) {
@@ -475,6 +477,7 @@ static void make_parts(struct node *n) {
     int slots = (int)config_int(c, CFG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
     n->client_metrics = client_metrics_create(n->seed + 3);
     n->fetch_sessions = fetch_sessions_create(slots, SESSION_ITEMS, SESSION_EVICTION_MS, n->seed);
+    n->shares = shares_create(n);
     n->control = control_create(n);
     n->producer_ids = producer_ids_create();
     n->nets_used = loops_wanted(c);
@@ -516,6 +519,7 @@ static void free_parts(struct node *n, bool stopped) {
     if (n->housekeeping) housekeeping_destroy(n->housekeeping);
     for (int i = 0; i < n->nets_n; i++) net_destroy(n->nets[i]);
     free(n->nets);
+    shares_destroy(n->shares);
     if (n->control) control_destroy(n->control);
     for (int i = 0; i < n->logdirs_n; i++)
         if (stopped && !logdir_is_offline(n->logdirs[i]))
@@ -566,6 +570,7 @@ struct node *node_start(struct config *config, struct strbuf *error) {
 }
 
 void node_stop(struct node *n) {
+    shares_stop(n->shares);
     coordinators_quiet(n->coordinators);
     for (int i = 0; i < n->nets_n; i++) net_stop(n->nets[i]);
     for (int i = 0; i < n->nets_n; i++) net_join(n->nets[i]);
@@ -577,6 +582,7 @@ void node_stop(struct node *n) {
     n->workers = NULL;
     coordinators_destroy(n->coordinators);
     n->coordinators = NULL;
+    shares_settle(n->shares);
     for (int i = 0; i < n->nets_n; i++) net_settle(n->nets[i]);
     loop_deliver(n->control->loop);
     free_parts(n, true);

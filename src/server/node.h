@@ -27,6 +27,7 @@ struct logdir;
 struct net;
 struct producer_ids;
 struct replicas;
+struct shares;
 struct workers;
 
 struct node_endpoint { /* an advertised listener, with the port that was bound */
@@ -64,6 +65,7 @@ struct node {
     struct coordinators *coordinators;
     struct acceptors *acceptors;
     struct fetch_sessions *fetch_sessions;
+    struct shares *shares;
     struct housekeeping *housekeeping;
     struct cleaners *cleaners; /* NULL: log.cleaner.enable=false */
     struct producer_ids *producer_ids;

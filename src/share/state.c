@@ -4,10 +4,10 @@
  *    value version (int16) 0, then the message; a tombstone of type 0 ends a share partition
  *
  *  1. State changes only in replay.
- *  2. snapshots holds each share partition by the offset of its last snapshot; `redundant` is the smallest of them
- *     as it was after the last snapshot: before it the log says nothing that counts.
- *  3. The highest leader and state epochs that were ever seen fence off older ones; a snapshot may hold lower ones
- *     (Initialize begins at leader epoch 0). */
+ *  2. snapshots holds each share partition by the offset of its last snapshot; `redundant` is the smallest of
+ * them as it was after the last snapshot: before it the log says nothing that counts.
+ *  3. The highest leader and state epochs that were ever seen fence off older ones; a snapshot may hold lower
+ * ones (Initialize begins at leader epoch 0). */
 #include "share/state.h"
 
 #include <stdio.h>
@@ -105,37 +105,9 @@ int64_t share_state_count(const struct share_state *s) { return (int64_t)s->entr
 struct kstr share_state_key(struct kstr group, const struct uuid *topic, int32_t partition,
                             struct arena *arena) {
     char id[UUID_TEXT];
-    char *text = arena_printf(arena, "%.*s:%s:%d", (int)group.len, group.s, uuid_format(topic, id), partition);
+    char *text =
+        arena_printf(arena, "%.*s:%s:%d", (int)group.len, group.s, uuid_format(topic, id), partition);
     return kstr_of(text);
-}
-
-/* Read from the right, as the group may contain colons. Java drops empty parts at the end. */
-int share_state_key_check(struct kstr key) {
-    int32_t end = key.len;
-    while (end > 0 && key.s[end - 1] == ':') end--;
-    int32_t second = end, first;
-    while (second > 0 && key.s[second - 1] != ':') second--;
-    first = second - 1;
-    while (first > 0 && key.s[first - 1] != ':') first--;
-    if (second <= 1 || first <= 0) return OE_MALFORMED;
-    int32_t digits = second;
-    if (digits < end && (key.s[digits] == '-' || key.s[digits] == '+')) digits++;
-    if (digits == end || end - digits > 10) return OE_MALFORMED;
-    int64_t n = 0;
-    for (int32_t i = digits; i < end; i++) {
-        if (key.s[i] < '0' || key.s[i] > '9') return OE_MALFORMED;
-        n = 10 * n + (key.s[i] - '0');
-    }
-    if (n > (int64_t)INT32_MAX + (key.s[second] == '-')) return OE_MALFORMED;
-    char id[UUID_TEXT];
-    struct uuid topic;
-    if (second - 1 - first != UUID_TEXT - 1) return OE_MALFORMED;
-    memcpy(id, key.s + first, UUID_TEXT - 1);
-    id[UUID_TEXT - 1] = 0;
-    if (uuid_parse(id, &topic)) return OE_MALFORMED;
-    for (int32_t i = 0; i < first - 1; i++)
-        if ((uint8_t)key.s[i] > ' ') return 0;
-    return OE_MALFORMED; /* no group */
 }
 
 struct id {
@@ -143,7 +115,8 @@ struct id {
     uint8_t *bytes;
 };
 
-static struct id id_of(struct share_state *s, struct kstr group, const struct uuid *topic, int32_t partition) {
+static struct id id_of(struct share_state *s, struct kstr group, const struct uuid *topic,
+                       int32_t partition) {
     struct id id = {.len = sizeof *topic + sizeof partition + (size_t)(group.len > 0 ? group.len : 0)};
     id.bytes = arena_alloc(&s->scratch, id.len);
     ASSERT(id.bytes); /* a group's name is a short string */
@@ -211,8 +184,8 @@ static void replay_snapshot(struct share_state *s, struct entry *e, const struct
     k->batches.n = 0;
     for (int32_t i = 0; i < v->state_batches_n; i++) {
         const struct share_snapshot_value_state_batch *b = &v->state_batches[i];
-        state_batches_add(&k->batches, (struct state_batch){b->first_offset, b->last_offset, b->delivery_count,
-                                                            b->delivery_state});
+        state_batches_add(&k->batches, (struct state_batch){b->first_offset, b->last_offset,
+                                                            b->delivery_count, b->delivery_state});
     }
     if (e->updates >= s->config->snapshot_updates) e->updates = 0;
     move_snapshot(s, e, offset);
@@ -347,8 +320,9 @@ static bool write_snapshot(struct share_state *s, struct kstr group, const struc
     v.state_batches = arena_calloc(&s->scratch, k->batches.n, sizeof *v.state_batches);
     if (!v.state_batches) return false;
     for (size_t i = 0; i < k->batches.n; i++)
-        v.state_batches[i] = (struct share_snapshot_value_state_batch){
-            k->batches.v[i].first, k->batches.v[i].last, k->batches.v[i].state, k->batches.v[i].delivery_count};
+        v.state_batches[i] =
+            (struct share_snapshot_value_state_batch){k->batches.v[i].first, k->batches.v[i].last,
+                                                      k->batches.v[i].state, k->batches.v[i].delivery_count};
     size_t size = 2 + share_snapshot_value_size(&v, 0);
     uint8_t *room = arena_alloc(&s->scratch, size);
     if (!room) return false;
@@ -373,8 +347,9 @@ static bool write_update(struct share_state *s, const struct entry *e, const str
     v.state_batches = arena_calloc(&s->scratch, k->batches.n, sizeof *v.state_batches);
     if (!v.state_batches) return false;
     for (size_t i = 0; i < k->batches.n; i++)
-        v.state_batches[i] = (struct share_update_value_state_batch){
-            k->batches.v[i].first, k->batches.v[i].last, k->batches.v[i].state, k->batches.v[i].delivery_count};
+        v.state_batches[i] =
+            (struct share_update_value_state_batch){k->batches.v[i].first, k->batches.v[i].last,
+                                                    k->batches.v[i].state, k->batches.v[i].delivery_count};
     size_t size = 2 + share_update_value_size(&v, 0);
     uint8_t *room = arena_alloc(&s->scratch, size);
     if (!room) return false;
@@ -450,6 +425,11 @@ static int16_t check(struct share_state *s, enum share_state_api api, const stru
         e->top_state_epoch > in->state_epoch) {
         *why = "the state epoch is older than the last one";
         return KERR_FENCED_STATE_EPOCH;
+    }
+    for (size_t i = 0; writes && i < in->batches_n; i++) {
+        if (state_batch_valid(&in->batches[i])) continue;
+        *why = "a range of offsets ends before it begins";
+        return KERR_INVALID_REQUEST;
     }
     return check_topic(s, in, why);
 }
@@ -529,8 +509,8 @@ static void hand_over(struct share_state *s, struct shard_result *result) {
     result->records_n = s->records_n;
 }
 
-void share_state_topics_deleted(struct share_state *s, const struct uuid *ids, int32_t n, struct shard_now now,
-                                struct shard_result *result) {
+void share_state_topics_deleted(struct share_state *s, const struct uuid *ids, int32_t n,
+                                struct shard_now now, struct shard_result *result) {
     struct hashmap_entry *h;
     begin_step(s, result);
     for (size_t i = 0; (h = hashmap_next(&s->entries, &i));) {

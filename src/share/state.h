@@ -1,11 +1,11 @@
-/* The share coordinator's state for one partition of __share_group_state: how far each share partition is, and
- * what became of the records that are on their way. Pure: no I/O, no clock. Source of behaviour:
+/* The share coordinator's state for one partition of __share_group_state: how far each share partition is,
+ * and what became of the records that are on their way. Pure: no I/O, no clock. Source of behaviour:
  * ShareCoordinatorShard, ShareGroupOffset, ShareCoordinatorOffsetsManager of the reference.
  *
- * Driven as record/shard.h says. A share partition's state is a snapshot record and the update records behind it;
- * after snapshot_updates of them comes the next snapshot. What lies before the oldest snapshot that still counts
- * is of no use: at intervals it is cut off the log, and partitions that nobody writes get a new snapshot, so that
- * they do not hold the rest back. */
+ * Driven as record/shard.h says. A share partition's state is a snapshot record and the update records behind
+ * it; after snapshot_updates of them comes the next snapshot. What lies before the oldest snapshot that still
+ * counts is of no use: at intervals it is cut off the log, and partitions that nobody writes get a new
+ * snapshot, so that they do not hold the rest back. */
 #ifndef OTTLA_SHARE_STATE_H
 #define OTTLA_SHARE_STATE_H
 
@@ -73,19 +73,18 @@ void share_state_loaded(struct share_state *s, struct shard_now now);
 void share_state_step(struct share_state *s, enum share_state_api api, const struct share_state_request *in,
                       struct arena *arena, struct shard_now now, struct shard_result *result);
 /* The topics were deleted, so are their share partitions. */
-void share_state_topics_deleted(struct share_state *s, const struct uuid *ids, int32_t n, struct shard_now now,
-                                struct shard_result *result);
+void share_state_topics_deleted(struct share_state *s, const struct uuid *ids, int32_t n,
+                                struct shard_now now, struct shard_result *result);
 int64_t share_state_deadline(const struct share_state *s);
 bool share_state_tick(struct share_state *s, struct shard_now now, struct shard_result *result);
 void share_state_written(struct share_state *s, void *after, int16_t error);
 
 /* A response that says an error; NULL: no memory. */
 struct share_state_response *share_state_error(int16_t error, const char *why, struct arena *arena);
-/* "group:topicId:partition", which decides the partition of __share_group_state; in the arena, NULL-string when
- * that is full. SharePartitionKey.asCoordinatorKey. */
-struct kstr share_state_key(struct kstr group, const struct uuid *topic, int32_t partition, struct arena *arena);
-/* The other way, as FindCoordinator needs it. 0 or OE_MALFORMED. */
-int share_state_key_check(struct kstr key);
+/* "group:topicId:partition", which decides the partition of __share_group_state; in the arena, NULL-string
+ * when that is full. SharePartitionKey.asCoordinatorKey. */
+struct kstr share_state_key(struct kstr group, const struct uuid *topic, int32_t partition,
+                            struct arena *arena);
 
 int64_t share_state_count(const struct share_state *s);
 

@@ -144,7 +144,7 @@ static struct input prepare(struct state_batch *room, const struct state_batch *
     size_t kept = 0;
     bool in_order = true;
     for (size_t i = 0; i < n; i++) {
-        if (start != -1 && from[i].last < start) continue;
+        if (!state_batch_valid(&from[i]) || (start != -1 && from[i].last < start)) continue;
         room[kept] = from[i];
         if (start != -1 && room[kept].first < start) room[kept].first = start;
         in_order = in_order && (!kept || compare(&room[kept - 1], &room[kept]) <= 0);

@@ -25,6 +25,10 @@ struct state_batch {
     int8_t state; /* enum record_state */
 };
 
+static inline bool state_batch_valid(const struct state_batch *b) {
+    return b->first <= b->last && b->last < INT64_MAX;
+}
+
 /* A list that grows; owner frees v. */
 struct state_batches {
     struct state_batch *v;

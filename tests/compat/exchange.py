@@ -37,7 +37,7 @@ IDENTIFIERS = {
     "memberIds",
 }
 # Sentences: being there is compared, the words are each broker's own.
-SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage"}
+SENTENCES = {"errorMessage", "documentation", "batchIndexErrorMessage", "acknowledgeErrorMessage"}
 # Clock readings: a real one is as good as another, -1 and 0 are not.
 TIMES = {"logAppendTimeMs", "transactionStartTimeMs", "lastTimestamp"}
 # Lists whose order carries meaning; all others are sets to their clients, and are compared sorted.

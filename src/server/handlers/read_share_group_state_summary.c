@@ -1,0 +1,79 @@
+/* ReadShareGroupStateSummary: KafkaApis.handleReadShareGroupStateSummaryRequest,
+ * ShareCoordinatorService.readStateSummary. A request without topics, without a group or with a topic without
+ * partitions gets an empty answer. */
+#include "server/handlers/handlers.h"
+
+#include "api/read_share_group_state_summary.h"
+#include "server/share_state_call.h"
+
+static void finish(struct request *r) {
+    struct coord_call *call = r->state;
+    const struct read_share_group_state_summary_request *in = call->context;
+    struct read_share_group_state_summary_response *out = request_alloc(r, sizeof *out);
+    int32_t at = 0;
+    read_share_group_state_summary_response_init(out);
+    out->results = request_array(r, (size_t)in->topics_n, sizeof *out->results);
+    for (int32_t t = 0; out->results && t < in->topics_n; t++) {
+        struct read_share_group_state_summary_response_read_state_summary_result *o =
+            &out->results[out->results_n++];
+        read_share_group_state_summary_response_read_state_summary_result_init(o);
+        o->topic_id = in->topics[t].topic_id;
+        o->partitions = request_array(r, (size_t)in->topics[t].partitions_n, sizeof *o->partitions);
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
+            const struct share_state_response *s = share_state_call_response(call, at++);
+            if (!s || !o->partitions) {
+                request_fail(r, "out of memory");
+                return;
+            }
+            struct read_share_group_state_summary_response_partition_result *p =
+                &o->partitions[o->partitions_n++];
+            read_share_group_state_summary_response_partition_result_init(p);
+            p->partition = in->topics[t].partitions[i].partition;
+            p->error_code = s->error;
+            p->error_message = s->error ? kstr_of(s->why) : KSTR_NULL;
+            if (s->error) continue;
+            p->state_epoch = s->state_epoch;
+            p->leader_epoch = s->leader_epoch;
+            p->start_offset = s->start_offset;
+            p->delivery_complete_count = s->delivery_complete;
+        }
+    }
+    if (out->results)
+        request_finish(r, out);
+    else
+        request_fail(r, "out of memory");
+}
+
+static int32_t count(const struct read_share_group_state_summary_request *in) {
+    int32_t n = 0;
+    for (int32_t t = 0; t < in->topics_n; t++) {
+        if (!in->topics[t].partitions_n) return 0;
+        n += in->topics[t].partitions_n;
+    }
+    return in->group_id.len > 0 ? n : 0;
+}
+
+void handle_read_share_group_state_summary(struct request *r,
+                                           const struct read_share_group_state_summary_request *in) {
+    int32_t n = count(in), at = 0;
+    if (!n) {
+        struct read_share_group_state_summary_response *out = request_alloc(r, sizeof *out);
+        read_share_group_state_summary_response_init(out);
+        request_finish(r, out);
+        return;
+    }
+    struct coord_call *call = share_state_call_begin(r, SHARE_STATE_SUMMARY, n);
+    if (!call) return;
+    call->context = (void *)(uintptr_t)in;
+    for (int32_t t = 0; t < in->topics_n; t++)
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
+            const struct read_share_group_state_summary_request_partition_data *p =
+                &in->topics[t].partitions[i];
+            struct share_state_request *s = share_state_call_at(call, at++);
+            s->group = in->group_id;
+            s->topic = in->topics[t].topic_id;
+            s->partition = p->partition;
+            s->leader_epoch = p->leader_epoch;
+        }
+    share_state_call_send(call, finish);
+}

@@ -1,0 +1,91 @@
+/* WriteShareGroupState: KafkaApis.handleWriteShareGroupStateRequest, ShareCoordinatorService.writeState. A
+ * request without topics, without a group or with a topic without partitions gets an empty answer. */
+#include "server/handlers/handlers.h"
+
+#include "api/write_share_group_state.h"
+#include "server/share_state_call.h"
+
+static bool copy_batches(struct request *r, const struct write_share_group_state_request_partition_data *from,
+                         struct share_state_request *to) {
+    struct state_batch *b = request_array(r, (size_t)from->state_batches_n, sizeof *b);
+    for (int32_t i = 0; b && i < from->state_batches_n; i++)
+        b[i] = (struct state_batch){
+            .first = from->state_batches[i].first_offset,
+            .last = from->state_batches[i].last_offset,
+            .delivery_count = from->state_batches[i].delivery_count,
+            .state = from->state_batches[i].delivery_state,
+        };
+    to->batches = b;
+    to->batches_n = (size_t)from->state_batches_n;
+    return b;
+}
+
+static void finish(struct request *r) {
+    struct coord_call *call = r->state;
+    const struct write_share_group_state_request *in = call->context;
+    struct write_share_group_state_response *out = request_alloc(r, sizeof *out);
+    int32_t at = 0;
+    write_share_group_state_response_init(out);
+    out->results = request_array(r, (size_t)in->topics_n, sizeof *out->results);
+    for (int32_t t = 0; out->results && t < in->topics_n; t++) {
+        struct write_share_group_state_response_write_state_result *o = &out->results[out->results_n++];
+        write_share_group_state_response_write_state_result_init(o);
+        o->topic_id = in->topics[t].topic_id;
+        o->partitions = request_array(r, (size_t)in->topics[t].partitions_n, sizeof *o->partitions);
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
+            const struct share_state_response *s = share_state_call_response(call, at++);
+            if (!s || !o->partitions) {
+                request_fail(r, "out of memory");
+                return;
+            }
+            struct write_share_group_state_response_partition_result *p = &o->partitions[o->partitions_n++];
+            write_share_group_state_response_partition_result_init(p);
+            p->partition = in->topics[t].partitions[i].partition;
+            p->error_code = s->error;
+            p->error_message = s->error ? kstr_of(s->why) : KSTR_NULL;
+        }
+    }
+    if (out->results)
+        request_finish(r, out);
+    else
+        request_fail(r, "out of memory");
+}
+
+static int32_t count(const struct write_share_group_state_request *in) {
+    int32_t n = 0;
+    for (int32_t t = 0; t < in->topics_n; t++) {
+        if (!in->topics[t].partitions_n) return 0;
+        n += in->topics[t].partitions_n;
+    }
+    return in->group_id.len > 0 ? n : 0;
+}
+
+void handle_write_share_group_state(struct request *r, const struct write_share_group_state_request *in) {
+    int32_t n = count(in), at = 0;
+    if (!n) {
+        struct write_share_group_state_response *out = request_alloc(r, sizeof *out);
+        write_share_group_state_response_init(out);
+        request_finish(r, out);
+        return;
+    }
+    struct coord_call *call = share_state_call_begin(r, SHARE_STATE_WRITE, n);
+    if (!call) return;
+    call->context = (void *)(uintptr_t)in;
+    for (int32_t t = 0; t < in->topics_n; t++)
+        for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
+            const struct write_share_group_state_request_partition_data *p = &in->topics[t].partitions[i];
+            struct share_state_request *s = share_state_call_at(call, at++);
+            s->group = in->group_id;
+            s->topic = in->topics[t].topic_id;
+            s->partition = p->partition;
+            s->state_epoch = p->state_epoch;
+            s->leader_epoch = p->leader_epoch;
+            s->start_offset = p->start_offset;
+            s->delivery_complete = p->delivery_complete_count;
+            if (!copy_batches(r, p, s)) {
+                request_fail(r, "out of memory");
+                return;
+            }
+        }
+    share_state_call_send(call, finish);
+}
