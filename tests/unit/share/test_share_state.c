@@ -1,4 +1,5 @@
-/* The share coordinator's shard: what requests write, what a replay of it knows, at every prefix of the log. */
+/* The share coordinator's shard: what requests write, what a replay of it knows, at every prefix of the log.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,18 +100,18 @@ static const char *shows(struct share_state *s, struct kstr group, const struct 
     struct arena a;
     struct shard_result r;
     arena_init(&a, 1 << 20);
-    share_state_step(
-        s, SHARE_STATE_READ,
-        &(struct share_state_request){.group = group, .topic = *id, .partition = partition, .leader_epoch = -1}, &a,
-        (struct shard_now){0}, &r);
+    share_state_step(s, SHARE_STATE_READ,
+                     &(struct share_state_request){
+                         .group = group, .topic = *id, .partition = partition, .leader_epoch = -1},
+                     &a, (struct shard_now){0}, &r);
     const struct share_state_response *out = r.response;
     size_t len = out->error ? (size_t)snprintf(text, sizeof text, "%s", kerr_name(out->error))
                             : (size_t)snprintf(text, sizeof text, "%d/%lld:", out->state_epoch,
                                                (long long)out->start_offset);
     for (size_t i = 0; i < out->batches_n; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len, " %lld-%lld:%d,%d", (long long)out->batches[i].first,
-                                (long long)out->batches[i].last, out->batches[i].state,
-                                out->batches[i].delivery_count);
+        len += (size_t)snprintf(text + len, sizeof text - len, " %lld-%lld:%d,%d",
+                                (long long)out->batches[i].first, (long long)out->batches[i].last,
+                                out->batches[i].state, out->batches[i].delivery_count);
     arena_free(&a);
     return text;
 }
@@ -118,14 +119,14 @@ static const char *shows(struct share_state *s, struct kstr group, const struct 
 static const char *read_one(struct world *w) { return shows(w->s, KSTR("g"), &topic, 0); }
 
 static struct share_state_request write_of(int64_t start, const struct state_batch *b) {
-    return (struct share_state_request){.start_offset = start, .leader_epoch = 0, .batches = b, .batches_n = 1};
+    return (struct share_state_request){
+        .start_offset = start, .leader_epoch = 0, .batches = b, .batches_n = 1};
 }
 
 /* Whether a log record is a snapshot (key type 0) or an update. */
 static const char *types(const struct world *w) {
     static char text[64];
-    for (int i = 0; i < w->log_n; i++)
-        text[i] = "SU"[w->log[i].key.p[1]], text[i + 1] = 0;
+    for (int i = 0; i < w->log_n; i++) text[i] = "SU"[w->log[i].key.p[1]], text[i + 1] = 0;
     return text;
 }
 
@@ -222,11 +223,12 @@ static void test_topic_deleted(void **state) {
     end(w);
 }
 
-/* A shard that replays the first n records knows what the first one knew after them; also when what was pruned is
- * not in its log any more. */
+/* A shard that replays the first n records knows what the first one knew after them; also when what was
+ * pruned is not in its log any more. */
 static void replay_prefix(struct world *w, int n, int64_t from, const char *expected[4]) {
     struct share_state *s = share_state_create(&w->config, &w->env, 7, 99);
-    for (int i = (int)from; i < n; i++) assert_int_equal(share_state_replay(s, i, w->log[i].key, w->log[i].value), 0);
+    for (int i = (int)from; i < n; i++)
+        assert_int_equal(share_state_replay(s, i, w->log[i].key, w->log[i].value), 0);
     for (int32_t p = 0; p < 4; p++) assert_string_equal(shows(s, KSTR("g"), &topic, p), expected[p]);
     share_state_free(s);
 }
@@ -259,8 +261,7 @@ static void test_prefixes(void **state) {
             arena_reset(&w->arena);
             char known[4][2048];
             const char *expected[4];
-            for (int32_t p = 0; p < 4; p++)
-                expected[p] = strcpy(known[p], shows(w->s, KSTR("g"), &topic, p));
+            for (int32_t p = 0; p < 4; p++) expected[p] = strcpy(known[p], shows(w->s, KSTR("g"), &topic, p));
             replay_prefix(w, w->log_n, 0, expected);
             if (w->pruned > 0) replay_prefix(w, w->log_n, w->pruned, expected);
         }
@@ -280,9 +281,9 @@ static void test_bad_records(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_snapshots),     cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_snapshots),       cmocka_unit_test(test_epochs),
         cmocka_unit_test(test_cold_and_pruned), cmocka_unit_test(test_topic_deleted),
-        cmocka_unit_test(test_prefixes),      cmocka_unit_test(test_bad_records),
+        cmocka_unit_test(test_prefixes),        cmocka_unit_test(test_bad_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
