@@ -317,7 +317,7 @@ static bool write_snapshot(struct share_state *s, struct kstr group, const struc
         .write_timestamp = k->written_ms,
         .state_batches_n = (int32_t)k->batches.n,
     };
-    v.state_batches = arena_calloc(&s->scratch, k->batches.n, sizeof *v.state_batches);
+    v.state_batches = arena_calloc(&s->scratch, k->batches.n + 1, sizeof *v.state_batches);
     if (!v.state_batches) return false;
     for (size_t i = 0; i < k->batches.n; i++)
         v.state_batches[i] =
@@ -344,7 +344,7 @@ static bool write_update(struct share_state *s, const struct entry *e, const str
         .delivery_complete_count = k->delivery_complete,
         .state_batches_n = (int32_t)k->batches.n,
     };
-    v.state_batches = arena_calloc(&s->scratch, k->batches.n, sizeof *v.state_batches);
+    v.state_batches = arena_calloc(&s->scratch, k->batches.n + 1, sizeof *v.state_batches);
     if (!v.state_batches) return false;
     for (size_t i = 0; i < k->batches.n; i++)
         v.state_batches[i] =
@@ -453,8 +453,10 @@ static bool read_state(struct share_state *s, const struct share_state_request *
     out->state_epoch = k->state_epoch;
     out->start_offset = k->start_offset;
     out->batches_n = k->batches.n;
-    out->batches = arena_memdup(arena, k->batches.v, k->batches.n * sizeof *k->batches.v);
-    if (!out->batches) return false;
+    if (k->batches.n) {
+        out->batches = arena_memdup(arena, k->batches.v, k->batches.n * sizeof *k->batches.v);
+        if (!out->batches) return false;
+    }
     if (in->leader_epoch == -1 || e->top_leader_epoch == in->leader_epoch) return true;
     struct share_state_request same = {.start_offset = k->start_offset,
                                        .delivery_complete = k->delivery_complete};
