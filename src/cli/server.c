@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "cli/outside.h"
 #include "config/config.h"
 #include "config/properties.h"
 #include "io/file.h"
@@ -42,12 +43,12 @@ static struct config *load(const char *path, const char *const *overrides, int n
     strbuf_init(&error, 64 << 10);
     struct config *c = NULL;
     if (!path)
-        c = config_load(NULL, overrides, n, &error);
+        c = config_load(NULL, overrides, n, cli_outside(), &error);
     else if (fs_read_all(fs_real(), path, PROPERTIES_MAX_BYTES, &text, &len))
         strbuf_addf(&error, "%s: cannot be read", path);
     else {
         if (!properties_parse(&file, (char *)text, len, path, &error))
-            c = config_load(&file, overrides, n, &error);
+            c = config_load(&file, overrides, n, cli_outside(), &error);
         properties_free(&file);
     }
     if (!c) *status = fail(strbuf_str(&error));

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "base/uuid.h"
+#include "cli/outside.h"
 #include "config/config.h"
 #include "config/properties.h"
 #include "io/clock.h"
@@ -38,12 +39,12 @@ static struct config *load(struct cli *c) {
     for (const char *v; n < LIST_MAX && (v = cli_next(c, "override", &at));) overrides[n++] = v;
     strbuf_init(&error, 64 << 10);
     if (!path) {
-        config = config_load(NULL, overrides, n, &error);
+        config = config_load(NULL, overrides, n, cli_outside(), &error);
     } else if (fs_read_all(fs_real(), path, PROPERTIES_MAX_BYTES, &text, &len)) {
         strbuf_addf(&error, "%s: cannot be read", path);
     } else {
         if (!properties_parse(&file, (char *)text, len, path, &error))
-            config = config_load(&file, overrides, n, &error);
+            config = config_load(&file, overrides, n, cli_outside(), &error);
         properties_free(&file);
     }
     if (!config) cli_fail("%s", strbuf_str(&error));

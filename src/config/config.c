@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "config/internal.h"
 #include "config/properties.h"
+#include "config/providers.h"
 #include "config/text.h"
 
 /* What a node without a file is: one node that needs nobody else. */
@@ -82,6 +83,9 @@ static void clamp(struct config *c, enum cfg_id id, enum cfg_id low_id, enum cfg
 static int resolve(struct config *c, struct strbuf *error, const char **bad) {
     c->current = config_layer_override(&c->arena, c->fixed, c->cluster);
     c->current = config_layer_override(&c->arena, c->current, c->broker);
+    *bad = NULL;
+    if ((c->cluster.n || c->broker.n) && providers_resolve(c->outside, &c->arena, &c->current, error))
+        return OE_INVALID;
     if (c->cluster.n || c->broker.n) {
         clamp(c, CFG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS, CFG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
               CFG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS);
@@ -185,12 +189,14 @@ static void add_place(struct strbuf *to, const struct properties *file, const ch
 }
 
 struct config *config_load(const struct properties *file, const char *const *overrides, int32_t n,
-                           struct strbuf *error) {
+                           const struct config_outside *outside, struct strbuf *error) {
     struct config *c = config_new(!file);
     struct strbuf sentence;
     const char *bad = NULL;
     strbuf_init(&sentence, error->limit);
+    c->outside = outside;
     int err = collect(c, file, overrides, n, &c->fixed, &sentence);
+    if (!err) err = providers_resolve(outside, &c->arena, &c->fixed, &sentence);
     if (!err) err = fill_in_ids(c, &sentence, &bad);
     if (!err) err = resolve(c, &sentence, &bad);
     if (err) {
@@ -210,9 +216,10 @@ struct config *config_with_dynamic(const struct config *c, const struct config_p
                                    struct strbuf *error) {
     struct config *next = config_new(c->no_file);
     const char *bad;
+    next->outside = c->outside;
     next->fixed = config_layer_make(&next->arena, c->fixed.pairs, c->fixed.n);
-    next->cluster = config_dynamic_filter(&next->arena, false, cluster, cluster_n);
-    next->broker = config_dynamic_filter(&next->arena, true, broker, broker_n);
+    next->cluster = config_dynamic_filter(&next->arena, c->outside, false, cluster, cluster_n);
+    next->broker = config_dynamic_filter(&next->arena, c->outside, true, broker, broker_n);
     if (!resolve(next, error, &bad)) return next;
     config_unref(next);
     return NULL;

@@ -20,6 +20,7 @@
 #include "config/quorum.h"
 
 struct arena;
+struct config_outside;
 struct properties;
 struct strbuf;
 
@@ -61,10 +62,11 @@ struct config_node {
 struct config;
 
 /* A configuration from a file (NULL: none, then one node on 127.0.0.1:9092 with data in ./data) and overrides
- * "key=value", which win. Keys that nobody knows are warned about in the log. Returns a snapshot with one
- * reference, or NULL with one line in *error. */
+ * "key=value", which win. Keys that nobody knows are warned about in the log. outside: where the variables of
+ * config.providers come from, then and at every later change; it outlives the snapshots; NULL: from nowhere.
+ * Returns a snapshot with one reference, or NULL with one line in *error. */
 struct config *config_load(const struct properties *file, const char *const *overrides, int32_t n,
-                           struct strbuf *error);
+                           const struct config_outside *outside, struct strbuf *error);
 /* The same node with other dynamic values; NULL layers mean none. Bad entries are left out with a line in the
  * log, as the reference does; if what remains breaks a rule across keys, returns NULL with a sentence in
  * *error. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "config/internal.h"
+#include "config/providers.h"
 #include "config/text.h"
 
 /* Keys that may change at run time only with a listener's prefix. */
@@ -54,16 +55,23 @@ static int check_value(struct config_pair p, struct strbuf *error) {
     return r;
 }
 
-struct config_layer config_dynamic_filter(struct arena *a, bool per_broker, const struct config_pair *pairs,
-                                          int32_t n) {
+struct config_layer config_dynamic_filter(struct arena *a, const struct config_outside *outside,
+                                          bool per_broker, const struct config_pair *pairs, int32_t n) {
+    struct config_layer all = config_layer_make(a, pairs, n), resolved = all;
     struct config_pair *kept = text_alloc(a, (size_t)n * sizeof *kept);
     const char *level = per_broker ? "this broker" : "all brokers";
     int32_t count = 0;
-    for (int32_t i = 0; i < n; i++) {
+    struct strbuf why;
+    strbuf_init(&why, 1 << 20);
+    if (providers_resolve(outside, a, &resolved, &why))
+        LOG_ERROR("config", "variables of dynamic values for %s are left as they are: %s", level,
+                  strbuf_str(&why));
+    strbuf_free(&why);
+    for (int32_t i = 0; i < all.n; i++) {
         struct strbuf sentence;
-        const char *name = pairs[i].name;
+        const char *name = all.pairs[i].name;
         strbuf_init(&sentence, 1 << 20);
-        if (check_value(pairs[i], &sentence))
+        if (check_value(resolved.pairs[i], &sentence))
             LOG_ERROR("config", "dynamic value for %s is left out: %s", level, strbuf_str(&sentence));
         else if (is_read_only(name))
             LOG_ERROR("config", "dynamic value for %s is left out: %s cannot change at run time", level,
@@ -74,7 +82,7 @@ struct config_layer config_dynamic_filter(struct arena *a, bool per_broker, cons
         else if (!per_broker && is_per_broker(name))
             LOG_ERROR("config", "dynamic value for %s is left out: %s is set for each broker", level, name);
         else
-            kept[count++] = pairs[i];
+            kept[count++] = all.pairs[i];
         strbuf_free(&sentence);
     }
     return config_layer_make(a, kept, count);
@@ -141,6 +149,18 @@ static bool listeners_allowed(const struct config *from, const struct config *to
     return true;
 }
 
+/* With the variables that the pairs themselves explain. */
+static int check_values(const struct config *c, const struct config_pair *pairs, int32_t n,
+                        struct strbuf *error) {
+    struct arena scratch;
+    arena_init(&scratch, SIZE_MAX);
+    struct config_layer layer = config_layer_make(&scratch, pairs, n);
+    int r = providers_resolve(c->outside, &scratch, &layer, error);
+    for (int32_t i = 0; !r && i < layer.n; i++) r = check_value(layer.pairs[i], error);
+    arena_free(&scratch);
+    return r;
+}
+
 int config_check_dynamic(const struct config *c, bool per_broker, const struct config_pair *pairs, int32_t n,
                          struct strbuf *error) {
     int r = refuse(pairs, n, is_read_only, "Cannot update these configs dynamically", error);
@@ -149,7 +169,7 @@ int config_check_dynamic(const struct config *c, bool per_broker, const struct c
             pairs, n, is_listener_only,
             "These security configs can be dynamically updated only per-listener using the listener prefix",
             error);
-    for (int32_t i = 0; !r && i < n; i++) r = check_value(pairs[i], error);
+    if (!r) r = check_values(c, pairs, n, error);
     if (!r && !per_broker)
         r = refuse(pairs, n, is_per_broker,
                    "Cannot update these configs at default cluster level, broker id must be specified",

@@ -7,8 +7,9 @@
 
 struct config {
     atomic_uint refs;
-    bool published; /* has been in a cell */
-    bool no_file;   /* started without server.properties */
+    bool published;                       /* has been in a cell */
+    bool no_file;                         /* started without server.properties */
+    const struct config_outside *outside; /* or NULL */
     struct arena arena;
     struct config_layer fixed, cluster,
         broker;                  /* as given, broker.id and node.id filled in from each other */
@@ -24,8 +25,8 @@ int config_node_parse(struct config *c, struct strbuf *error);
 int config_check(const struct config *c, struct strbuf *error);
 /* dynamic.c: a copy of the pairs, in order of names, without what may not be there; each omission is a line
  * in the log. */
-struct config_layer config_dynamic_filter(struct arena *a, bool per_broker, const struct config_pair *pairs,
-                                          int32_t n);
+struct config_layer config_dynamic_filter(struct arena *a, const struct config_outside *outside,
+                                          bool per_broker, const struct config_pair *pairs, int32_t n);
 /* layer.c: copies and orders pairs; of equal names the last stays. */
 struct config_layer config_layer_make(struct arena *a, const struct config_pair *pairs, int32_t n);
 /* The two layers as one; the names of `over` and their synonyms are taken out of `under`. */

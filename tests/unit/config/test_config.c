@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "config/outside.h"
 #include "config/properties.h"
 #include "config/text.h"
 #include "config/topic_config.h"
@@ -291,6 +292,27 @@ static void durations(void **state) {
 
 /* --- a node --- */
 
+/* What is outside, for config.providers: one file and a directory with one. */
+static enum outside_kind kind_of(const char *path) {
+    return !strcmp(path, "/secrets") || !strcmp(path, "/")            ? OUTSIDE_DIRECTORY
+           : !strcmp(path, "/secrets/size") || !strcmp(path, "/file") ? OUTSIDE_FILE
+                                                                      : OUTSIDE_NOTHING;
+}
+
+static int read_file(const char *path, char **text, size_t *n) {
+    const char *content = !strcmp(path, "/file")           ? "size=1000000\na\\:b=1100\nempty=\n"
+                          : !strcmp(path, "/secrets/size") ? "2000000"
+                                                           : NULL;
+    if (!content) return OE_NOTFOUND;
+    *text = strdup(content);
+    *n = strlen(content);
+    return 0;
+}
+
+static const char *environment(const char *name) { return !strcmp(name, "SIZE") ? "3000000" : NULL; }
+
+static const struct config_outside outside = {kind_of, read_file, environment};
+
 /* Loads text (NULL: no file) with overrides up to a NULL. */
 static struct config *load(const char *text, ...) {
     const char *overrides[16];
@@ -301,9 +323,9 @@ static struct config *load(const char *text, ...) {
     while ((overrides[n] = va_arg(args, const char *))) n++;
     va_end(args);
     strbuf_reset(&error);
-    if (!text) return config_load(NULL, overrides, n, &error);
+    if (!text) return config_load(NULL, overrides, n, &outside, &error);
     assert_int_equal(properties_parse(&p, text, strlen(text), "server.properties", &error), 0);
-    struct config *c = config_load(&p, overrides, n, &error);
+    struct config *c = config_load(&p, overrides, n, &outside, &error);
     properties_free(&p);
     return c;
 }
@@ -751,8 +773,119 @@ static void topic_overrides_are_checked(void **state) {
     config_unref(tiered);
 }
 
+/* --- config.providers --- */
+
+#define PROVIDER(name, class)                                                                                \
+    "config.providers." name ".class=org.apache.kafka.common.config.provider." class "ConfigProvider"
+#define PROVIDERS                                                                                            \
+    "config.providers=file,dir,env", PROVIDER("file", "File"), PROVIDER("dir", "Directory"),                 \
+        PROVIDER("env", "EnvVar")
+
+static int64_t size_of(const char *value) {
+    char line[128];
+    snprintf(line, sizeof line, "message.max.bytes=%s", value);
+    struct config *c = load(NULL, PROVIDERS, line, NULL);
+    if (!c) return -1;
+    int64_t size = config_int(c, CFG_MESSAGE_MAX_BYTES);
+    config_unref(c);
+    return size;
+}
+
+static void variables_are_replaced(void **state) {
+    assert_int_equal(size_of("${file:/file:size}"), 1000000);
+    assert_int_equal(size_of("${file:/file:a:b}"), 1100);
+    assert_int_equal(size_of("${dir:/secrets:size}"), 2000000);
+    assert_int_equal(size_of("${env:SIZE}"), 3000000);
+    assert_int_equal(size_of("1${file:/file:empty}2"), 12);
+    static const char *const as_they_are[] = {
+        "${file:/file:none}", "${dir:/secrets:none}", "${dir:/secrets:../file}",
+        "${env:NONE}",        "${other:SIZE}",        "${size}",
+        "${env:SIZE"};
+    for (size_t i = 0; i < sizeof as_they_are / sizeof *as_they_are; i++) {
+        char sentence[256];
+        assert_int_equal(size_of(as_they_are[i]), -1);
+        snprintf(sentence, sizeof sentence,
+                 "Invalid value %s for configuration message.max.bytes: Not a number of type INT",
+                 as_they_are[i]);
+        assert_string_equal(strbuf_str(&error), sentence);
+    }
+    struct config *c = load(NULL, PROVIDERS, "broker.rack=<${env:SIZE}|${none:x}|${file:/file:size}>", NULL);
+    assert_string_equal(config_node(c)->rack, "<3000000|${none:x}|1000000>");
+    config_unref(c);
+}
+
+static void providers_that_are_wrong(void **state) {
+    static const struct {
+        const char *over, *why;
+    } rows[] = {
+        {"config.providers.file.class=org.example.Mine",
+         "Invalid value org.example.Mine for configuration config.providers.file.class: Could not load "
+         "config provider "
+         "class or one of its dependencies"},
+        {"broker.rack=${file:/nowhere:a}", "Could not read properties from file /nowhere"},
+        {"broker.rack=${env:path:SIZE}",
+         "Path is not supported for EnvVarConfigProvider, invalid value 'path'"},
+        {"config.providers.file.param.allowed.paths=file", "Path file is not absolute"},
+        {"config.providers.dir.param.allowed.paths=/secrets,/../x/..//none", "Path /none does not exist"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_null(load(NULL, PROVIDERS, rows[i].over, NULL));
+        assert_string_equal(strbuf_str(&error), rows[i].why);
+    }
+}
+
+static void providers_see_what_is_allowed(void **state) {
+    static const struct {
+        const char *param, *value, *rack;
+    } rows[] = {
+        {"config.providers.file.param.allowed.paths=/secrets", "${file:/file:size}", "${file:/file:size}"},
+        {"config.providers.file.param.allowed.paths=/secrets", "${file:/secrets/../file:size}",
+         "${file:/secrets/../file:size}"},
+        {"config.providers.file.param.allowed.paths=/secrets,/file", "${file:/secrets/../file:size}",
+         "1000000"},
+        {"config.providers.dir.param.allowed.paths=/", "${dir:/secrets:size}", "2000000"},
+        {"config.providers.dir.param.allowed.paths=/secrets/size", "${dir:/secrets:size}",
+         "${dir:/secrets:size}"},
+        {"config.providers.env.param.allowlist.pattern=S.*", "${env:SIZE}", "3000000"},
+        {"config.providers.env.param.allowlist.pattern=S", "${env:SIZE}", "${env:SIZE}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "broker.rack=%s", rows[i].value);
+        struct config *c = load(NULL, PROVIDERS, rows[i].param, line, NULL);
+        assert_non_null(c);
+        assert_string_equal(config_node(c)->rack, rows[i].rack);
+        config_unref(c);
+    }
+}
+
+/* At run time: a variable is explained by the pairs that are changed, or by what is in force. */
+static void dynamic_variables(void **state) {
+    static const struct config_pair size[] = {{"message.max.bytes", "${env:SIZE}"}},
+                                    whole[] = {
+                                        {"message.max.bytes", "${env:SIZE}"},
+                                        {"config.providers", "env"},
+                                        {"config.providers.env.class",
+                                         "org.apache.kafka.common.config.provider.EnvVarConfigProvider"}};
+    struct config *c = load(NULL, NULL);
+    strbuf_reset(&error);
+    assert_int_equal(config_check_dynamic(c, true, size, 1, &error), OE_INVALID);
+    strbuf_reset(&error);
+    assert_int_equal(config_check_dynamic(c, true, whole, 3, &error), 0);
+    struct config *next = config_with_dynamic(c, NULL, 0, whole, 3, &error);
+    assert_int_equal(config_int(next, CFG_MESSAGE_MAX_BYTES), 3000000);
+    assert_string_equal(config_layer_get(config_layer(next, SOURCE_BROKER), "message.max.bytes"),
+                        "${env:SIZE}");
+    config_unref(next);
+    config_unref(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(variables_are_replaced),
+        cmocka_unit_test(providers_that_are_wrong),
+        cmocka_unit_test(providers_see_what_is_allowed),
+        cmocka_unit_test(dynamic_variables),
         cmocka_unit_test(properties_syntax),
         cmocka_unit_test(properties_refused),
         cmocka_unit_test(properties_written_are_read),

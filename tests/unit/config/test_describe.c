@@ -39,7 +39,7 @@ static struct config *node(void) {
                                                 {"listener.name.external.ssl.keystore.type", "PKCS12"},
                                                 {"leader.replication.throttled.rate", "77"}};
     strbuf_reset(&error);
-    struct config *fixed = config_load(NULL, overrides, 4, &error);
+    struct config *fixed = config_load(NULL, overrides, 4, NULL, &error);
     assert_non_null(fixed);
     struct config *c = config_with_dynamic(fixed, cluster, 3, broker, 3, &error);
     assert_non_null(c);
@@ -136,7 +136,7 @@ static void topic_rows(void **state) {
     arena_free(&a);
     config_unref(c);
     static const char *const hours[] = {"log.roll.hours=3"};
-    c = config_load(NULL, hours, 1, &error);
+    c = config_load(NULL, hours, 1, NULL, &error);
     arena_init(&a, 1 << 20);
     assert_int_equal(config_describe_new_topic(c, NULL, 0, &a, &rows), 0);
     expect_row(rows, "segment.ms", "10800000 4  5");
@@ -170,7 +170,7 @@ static void group_and_subscription_rows(void **state) {
 }
 
 static void groups_are_resolved(void **state) {
-    struct config *c = config_load(NULL, NULL, 0, &error);
+    struct config *c = config_load(NULL, NULL, 0, NULL, &error);
     struct group_config g;
     group_config_resolve(c, NULL, 0, &g);
     assert_int_equal(g.consumer_session_timeout, 45000);
@@ -202,7 +202,7 @@ static void expect_group(const struct config *c, const char *name, const char *v
 
 static void groups_are_checked(void **state) {
     static const char *const wide[] = {"group.consumer.max.heartbeat.interval.ms=60000"};
-    struct config *c = config_load(NULL, wide, 1, &error);
+    struct config *c = config_load(NULL, wide, 1, NULL, &error);
     expect_group(c, "consumer.session.timeout.ms", "50000", "");
     expect_group(c, "session.timeout.ms", "50000", "Unknown group config name: session.timeout.ms");
     expect_group(c, "consumer.session.timeout.ms", "x",
@@ -264,7 +264,7 @@ static void *reader(void *arg) {
 
 static void snapshots_change_under_readers(void **state) {
     static const char *const first[] = {"log.segment.bytes=2000000", "message.max.bytes=2000000"};
-    struct config *c = config_load(NULL, first, 2, &error);
+    struct config *c = config_load(NULL, first, 2, NULL, &error);
     pthread_t threads[READERS];
     config_ref(c);
     config_cell_init(&cell, c);
