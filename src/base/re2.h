@@ -1,7 +1,7 @@
 /* Regular expressions in RE2's syntax, matched in time linear to the text. Groups match topics by them
- * (KIP-848). The reference uses RE2/J, RE2's port to Java, so the library is RE2 itself: PCRE2 has another
- * syntax and patterns that take forever. This is the only C++ in the project; libstdc++ is there for snappy
- * anyway. Immutable once compiled: any thread may match. */
+ * (KIP-848). The reference uses RE2/J, RE2's port to Java, so the library is RE2 itself: PCRE2 (regex.h) has
+ * another syntax, and patterns that it gives up on. This is the only C++ in the project; libstdc++ is there
+ * for snappy anyway. Immutable once compiled: any thread may match. */
 #ifndef OTTLA_BASE_RE2_H
 #define OTTLA_BASE_RE2_H
 

@@ -71,7 +71,7 @@ static bool collect_subscribers(struct uneven *u) {
         for (int32_t i = 0; i < in->members[m].topics_n; i++) u->by_topic[in->members[m].topics[i]].n++;
     for (int32_t t = 0; t < in->topics_n; t++) {
         struct subscribers *s = &u->by_topic[t];
-        s->members = arena_alloc(in->arena, (size_t)s->n * sizeof *s->members);
+        s->members = arena_alloc(in->arena, ((size_t)s->n + 1) * sizeof *s->members);
         if (!s->members) return false;
         s->n = 0;
     }
@@ -207,8 +207,8 @@ static void balance_all(struct uneven *u, struct balance *b, struct by_owner *o)
 }
 
 bool assign_uniform_uneven(struct assign_input *in) {
-    size_t members = (size_t)in->members_n, topics = (size_t)in->topics_n,
-           partitions = (size_t)in->partitions_n;
+    size_t members = (size_t)in->members_n, topics = (size_t)in->topics_n + 1,
+           partitions = (size_t)in->partitions_n + 1;
     struct uneven u = {
         .in = in,
         .by_topic = arena_calloc(in->arena, topics, sizeof *u.by_topic),
@@ -228,7 +228,7 @@ bool assign_uniform_uneven(struct assign_input *in) {
     for (int32_t p = 0; p < in->partitions_n; p++) u.owners[p] = NOBODY;
     for (int32_t t = 0; t < in->topics_n; t++) u.order[t] = t;
     keep(&u);
-    qsort_r(u.order, topics, sizeof *u.order, compare_topics, &u);
+    qsort_r(u.order, (size_t)in->topics_n, sizeof *u.order, compare_topics, &u);
     give_out(&u, &b);
     balance_all(&u, &b, &o);
     return assign_results(in, u.owners);

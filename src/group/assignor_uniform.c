@@ -24,7 +24,7 @@ bool assign_uniform(struct assign_input *in) {
     if (!assign_input_number(in)) return false;
     if (!in->members_n) return true;
     if (!in->homogeneous) return assign_uniform_uneven(in);
-    int32_t *owners = arena_alloc(in->arena, (size_t)in->partitions_n * sizeof *owners);
+    int32_t *owners = arena_alloc(in->arena, ((size_t)in->partitions_n + 1) * sizeof *owners);
     int32_t *room = arena_calloc(in->arena, (size_t)in->members_n, sizeof *room);
     int32_t *has = arena_calloc(in->arena, (size_t)in->members_n, sizeof *has);
     if (!owners || !room || !has) return false;

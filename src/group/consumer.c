@@ -354,6 +354,7 @@ static int replay_member(struct group_shard *s, struct consumer *c, struct kstr 
     struct consumer_group_member_metadata_value v;
     if (!r) {
         struct consumer_member *m = consumer_member(c, id);
+        modern_timers_cancel(s, c->m.id, id); /* not before: if the tombstone cannot be written, it stays */
         if (m) remove_member(c, m);
         return 0;
     }

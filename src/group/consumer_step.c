@@ -266,5 +266,4 @@ void consumer_fence(struct group_shard *s, struct consumer *c, struct consumer_m
     record_consumer_epoch(s, c->m.id, c->m.epoch + 1, metadata_hash(s, &topics));
     LOG_INFO("group", "%.*s: epoch %d (%d members are gone)", KSTR_ARG(c->m.id), c->m.epoch + 1, n);
     subscriptions_free(&topics);
-    for (int32_t i = 0; i < n; i++) modern_timers_cancel(s, c->m.id, members[i]->m.id);
 }

@@ -194,6 +194,8 @@ struct member_timers {
     uint8_t key[]; /* length of the group's id, it, the member's id */
 };
 
+enum { RETRY_MS = 500 };
+
 static const enum group_timer_kind timer_kinds[MEMBER_TIMERS] = {
     [MEMBER_SESSION] = TIMER_MEMBER_SESSION,
     [MEMBER_REBALANCE] = TIMER_MEMBER_REBALANCE,
@@ -256,6 +258,28 @@ void modern_timers_cancel(struct group_shard *s, struct kstr group, struct kstr 
     forget_if_idle(s, t);
 }
 
+static void keep_timer(struct group_shard *s, struct kstr group, struct kstr member, enum member_timer which,
+                       int32_t epoch) {
+    struct group_after *a = xcalloc(1, sizeof *a);
+    ASSERT(!s->result->after);
+    *a = (struct group_after){
+        .kind = AFTER_MEMBER_TIMER,
+        .group_id = kstr_own(group),
+        .member_id = kstr_own(member),
+        .old_member_id = KSTR_NULL,
+        .instance_id = KSTR_NULL,
+        .old_leader_id = KSTR_NULL,
+        .generation = epoch,
+        .timer = (int)which,
+    };
+    s->result->after = a;
+}
+
+void modern_timer_written(struct group_shard *s, const struct group_after *a, int16_t error) {
+    if (error)
+        modern_timer_set(s, a->group_id, a->member_id, (enum member_timer)a->timer, RETRY_MS, a->generation);
+}
+
 void modern_timer_due(struct group_shard *s, struct group_timer *timer) {
     enum member_timer which = MEMBER_SESSION;
     while (timer_kinds[which] != timer->kind) which++;
@@ -269,6 +293,7 @@ void modern_timer_due(struct group_shard *s, struct group_timer *timer) {
     forget_if_idle(s, t);
     struct group *g = group_existing(s, group);
     if (g && g->modern) g->modern->kind->due(s, g->modern, member, which, epoch);
+    if (s->result->records_n) keep_timer(s, group, member, which, epoch);
     free(ids);
 }
 

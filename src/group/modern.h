@@ -148,6 +148,8 @@ void modern_timer_cancel(struct group_shard *s, struct kstr group, struct kstr m
                          enum member_timer which);
 void modern_timers_cancel(struct group_shard *s, struct kstr group, struct kstr member);
 void modern_timer_due(struct group_shard *s, struct group_timer *t);
+/* What a timer wrote could not be written: it is due again soon. */
+void modern_timer_written(struct group_shard *s, const struct group_after *a, int16_t error);
 void modern_timers_free(struct group_shard *s);
 
 /* --- configuration --- */

@@ -409,7 +409,9 @@ void group_shard_written(struct group_shard *s, struct group_after *after, int16
     struct group_result ignored; /* a failed write starts a rebalance at most, which writes nothing yet */
     if (!after) return;
     begin(s, now, &ignored);
-    if (after->kind == AFTER_SYNC)
+    if (after->kind == AFTER_MEMBER_TIMER)
+        modern_timer_written(s, after, error);
+    else if (after->kind == AFTER_SYNC)
         sync_written(s, after, error);
     else
         join_written(s, after, error);

@@ -131,7 +131,7 @@ void delete_step(struct group_shard *s, const struct group_event *e);
 void group_delete_records(struct group_shard *s, struct group *g);
 
 /* What is to be done once the records of a step are committed, or could not be. Owns its copies. */
-enum after_kind { AFTER_SYNC, AFTER_STATIC_JOIN, AFTER_NEW_GROUP };
+enum after_kind { AFTER_SYNC, AFTER_STATIC_JOIN, AFTER_NEW_GROUP, AFTER_MEMBER_TIMER };
 struct after_assignment {
     struct kstr member_id;
     struct kbytes bytes;
@@ -145,6 +145,7 @@ struct group_after {
     struct kstr member_id, old_member_id, instance_id, old_leader_id; /* AFTER_STATIC_JOIN */
     struct protocols old_protocols;
     int32_t old_rebalance_timeout_ms, old_session_timeout_ms;
+    int timer; /* AFTER_MEMBER_TIMER, with generation as its epoch: enum member_timer */
     int16_t version;
     void *handle; /* AFTER_STATIC_JOIN, AFTER_NEW_GROUP: who waits, or NULL if answered */
 };

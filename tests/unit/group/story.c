@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/consumer_group_describe.h"
+#include "api/consumer_group_heartbeat.h"
 #include "api/delete_groups.h"
 #include "api/describe_groups.h"
 #include "api/heartbeat.h"
@@ -16,6 +18,8 @@
 #include "api/sync_group.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "metadata/delta.h"
+#include "metadata/record.h"
 
 static struct kstr str(const char *s) { return kstr_of(s); }
 
@@ -57,8 +61,52 @@ static void keep_join(struct ask *a, const struct join_group_response *r) {
     for (int i = 0; i < r->members_n && i < 16; i++) keep(a->members[i], r->members[i].member_id);
 }
 
+/* "t:0,1 u:2": topics are named by the first byte of their ids. */
+static void keep_partitions(char *to, size_t size, const struct uuid *id, const int32_t *list, int32_t n) {
+    size_t at = strlen(to);
+    snprintf(to + at, size - at, "%s%c:", at ? " " : "", id->b[15]);
+    for (int32_t i = 0; i < n; i++) {
+        at = strlen(to);
+        snprintf(to + at, size - at, "%s%d", i ? "," : "", list[i]);
+    }
+}
+
+static void keep_beat(struct ask *a, const struct consumer_group_heartbeat_response *r) {
+    a->error = r->error_code;
+    a->generation = r->member_epoch;
+    keep(a->member, r->member_id);
+    snprintf(a->message, sizeof a->message, "%.*s", r->error_message.len < 0 ? 0 : (int)r->error_message.len,
+             r->error_message.s);
+    a->has_assignment = r->assignment;
+    for (int i = 0; r->assignment && i < r->assignment->topic_partitions_n; i++)
+        keep_partitions(a->given, sizeof a->given, &r->assignment->topic_partitions[i].topic_id,
+                        r->assignment->topic_partitions[i].partitions,
+                        r->assignment->topic_partitions[i].partitions_n);
+}
+
+static void keep_consumer(struct ask *a, const struct consumer_group_describe_response_described_group *r) {
+    a->error = r->error_code;
+    a->generation = r->group_epoch;
+    a->assignment_epoch = r->assignment_epoch;
+    keep(a->state, r->group_state);
+    keep(a->protocol, r->assignor_name);
+    for (; a->members_n < r->members_n && a->members_n < 16; a->members_n++) {
+        const struct consumer_group_describe_response_member *m = &r->members[a->members_n];
+        keep(a->members[a->members_n], m->member_id);
+        a->metadata[a->members_n][0] = 0;
+        for (int i = 0; i < m->assignment.topic_partitions_n; i++)
+            keep_partitions(a->metadata[a->members_n], NAME, &m->assignment.topic_partitions[i].topic_id,
+                            m->assignment.topic_partitions[i].partitions,
+                            m->assignment.topic_partitions[i].partitions_n);
+    }
+}
+
 static void keep_others(struct ask *a, const void *response) {
-    if (a->api == GROUP_API_LEAVE) {
+    if (a->api == GROUP_API_CONSUMER_HEARTBEAT) {
+        keep_beat(a, response);
+    } else if (a->api == GROUP_API_CONSUMER_DESCRIBE) {
+        keep_consumer(a, response);
+    } else if (a->api == GROUP_API_LEAVE) {
         const struct leave_group_response *r = response;
         a->error = r->error_code;
         for (int i = 0; i < r->members_n; i++) a->errors[i] = r->members[i].error_code;
@@ -151,6 +199,16 @@ static void write_result(struct story *t, struct group_result *r, const struct g
         finish(t, &h, KERR_NONE);
 }
 
+/* A job runs at once, and comes back. */
+static void run_job(struct story *t, struct shard_job *job) {
+    struct group_result r;
+    if (!job) return;
+    job->run(job);
+    group_shard_job_done(t->shard, job, t->now, &r);
+    write_result(t, &r, NULL);
+    assert_null(r.job);
+}
+
 void story_commit(struct story *t, int16_t error) {
     for (int i = 0; i < t->held_n; i++) finish(t, &t->held[i], error);
     t->held_n = 0;
@@ -178,6 +236,7 @@ static struct ask *step(struct story *t, struct ask *a, int version, const void 
     };
     group_shard_step(t->shard, &e, t->now, &r);
     write_result(t, &r, &e);
+    run_job(t, r.job);
     return a;
 }
 
@@ -191,9 +250,22 @@ struct story *story_begin(void) {
         .offset_metadata_max_bytes = 4096,
         .offsets_retention_ms = 7ll * 24 * 3600 * 1000,
         .offsets_retention_check_interval_ms = 600000,
+        .consumer =
+            {
+                .session_timeout = {45000, 45000, 60000},
+                .heartbeat_interval = {5000, 5000, 15000},
+                .assignment_interval = {0, 0, 15000},
+                .max_size = INT32_MAX,
+                .regex_refresh_interval_ms = 600000,
+                .migration = MIGRATION_BIDIRECTIONAL,
+                .assignors = {ASSIGNOR_UNIFORM, ASSIGNOR_RANGE},
+                .assignors_n = 2,
+            },
     };
+    t->image = image_empty();
     t->now = (struct group_now){.mono = 5000, .wall = 1700000000000};
     t->shard = group_shard_create(&t->config, 1, on_reply, t);
+    group_shard_set_image(t->shard, t->image, NULL, 0, false);
     group_shard_loaded(t->shard, t->now);
     return t;
 }
@@ -202,6 +274,7 @@ void story_end(struct story *t) {
     story_commit(t, KERR_NONE);
     group_shard_unload(t->shard, t->now);
     group_shard_free(t->shard);
+    image_unref(t->image);
     for (int i = 0; i < t->asks_n; i++) {
         assert_true(t->asks[i].answered); /* nobody waits for ever */
         arena_free(&t->asks[i].arena);
@@ -231,6 +304,7 @@ void story_restart(struct story *t) {
     group_shard_unload(t->shard, t->now);
     group_shard_free(t->shard);
     t->shard = group_shard_create(&t->config, 2 + (uint64_t)t->log_n, on_reply, t);
+    group_shard_set_image(t->shard, t->image, NULL, 0, false);
     for (int i = 0; i < t->log_n; i++)
         assert_int_equal(
             group_shard_replay(t->shard, i, t->log[i].producer_id, t->log[i].key, t->log[i].value, t->now),
@@ -261,8 +335,11 @@ static struct kbytes subscription(struct ask *a, const char *topics) {
         memcpy(p + 2, names[i].s, (size_t)names[i].len);
         p += 2 + names[i].len;
     }
-    put_i32(p, -1);
-    return (struct kbytes){b, (int32_t)(p + 4 - b)};
+    put_i32(p, -1);      /* user data */
+    put_i32(p + 4, 0);   /* owned partitions */
+    put_i32(p + 8, -1);  /* generation */
+    put_i16(p + 12, -1); /* rack */
+    return (struct kbytes){b, (int32_t)(p + 14 - b)};
 }
 
 struct ask *story_join(struct story *t, const struct joiner *j) {
@@ -432,4 +509,100 @@ void expect_error(const struct ask *a, int16_t error, const char *file, int line
     if (a->error == error) return;
     print_error("%s:%d: answered %s, not %s\n", file, line, kerr_name(a->error), kerr_name(error));
     _fail(file, line);
+}
+
+/* --- groups of KIP-848 --- */
+
+/* A topic's id ends with the first letter of its name, so that a story can be read. */
+static struct uuid id_of(char letter) { return (struct uuid){{[0] = 1, [15] = (uint8_t)letter}}; }
+
+static void change_image(struct story *t, struct record_list *l, struct kstr changed, bool added) {
+    struct image_delta *d = delta_begin(t->image);
+    for (int32_t i = 0; i < l->n; i++)
+        assert_int_equal(delta_replay(d, l->v[i].data, l->v[i].len, t->image->offset + 1 + i, 1), 0);
+    delta_finish(d, 1000);
+    image_unref(t->image);
+    t->image = image_ref(d->after);
+    delta_free(d);
+    group_shard_set_image(t->shard, t->image, &changed, changed.len > 0, added);
+}
+
+void story_topic(struct story *t, const char *name, int32_t partitions) {
+    struct record_list l;
+    struct uuid id = id_of(name[0]), dir = id_of('d');
+    const struct topic *known = image_topic_by_name(t->image, name, strlen(name));
+    int32_t replica = 1;
+    record_list_init(&l);
+    if (!partitions) record_add_remove_topic(&l, 0, &(struct remove_topic_record){.topic_id = id});
+    if (!known) record_add_topic(&l, 0, &(struct topic_record){.name = str(name), .topic_id = id});
+    for (int32_t i = known ? known->partitions_n : 0; i < partitions; i++) {
+        struct partition_record p;
+        partition_record_init(&p);
+        p.partition_id = i;
+        p.topic_id = id;
+        p.replicas = p.isr = &replica;
+        p.replicas_n = p.isr_n = 1;
+        p.leader = 1;
+        p.directories = &dir;
+        p.directories_n = 1;
+        record_add_partition(&l, 2, &p);
+    }
+    change_image(t, &l, str(name), !known);
+    record_list_free(&l);
+}
+
+void story_configure(struct story *t, const char *group, const char *key, const char *value) {
+    struct record_list l;
+    record_list_init(&l);
+    record_add_config(&l, 0, &(struct config_record){CONFIG_GROUP, str(group), str(key), str(value)});
+    change_image(t, &l, KSTR(""), false);
+    record_list_free(&l);
+}
+
+static void read_owned(struct ask *a, const char *owned, struct consumer_group_heartbeat_request *q) {
+    struct kstr list[8];
+    if (!owned) return;
+    q->topic_partitions = arena_calloc(&a->arena, 8, sizeof *q->topic_partitions);
+    q->topic_partitions_n = words(owned, list, 8);
+    for (int i = 0; i < q->topic_partitions_n; i++) {
+        const char *s = list[i].s + 1, *end = list[i].s + list[i].len;
+        q->topic_partitions[i].topic_id = id_of(list[i].s[0]);
+        q->topic_partitions[i].partitions = arena_calloc(&a->arena, 64, sizeof(int32_t));
+        while (s < end && (*s == ':' || *s == ','))
+            q->topic_partitions[i].partitions[q->topic_partitions[i].partitions_n++] =
+                (int32_t)strtol(s + 1, (char **)(uintptr_t)&s, 10);
+    }
+}
+
+struct ask *story_beat(struct story *t, const struct beater *b) {
+    struct ask *a = new_ask(t, GROUP_API_CONSUMER_HEARTBEAT);
+    struct kstr names[8];
+    struct consumer_group_heartbeat_request *q = arena_alloc(&a->arena, sizeof *q);
+    consumer_group_heartbeat_request_init(q);
+    q->group_id = str(b->group ? b->group : "g");
+    q->member_id = str(b->member ? b->member : "");
+    q->member_epoch = b->epoch;
+    q->instance_id = str(b->instance);
+    q->rack_id = str(b->rack);
+    q->rebalance_timeout_ms = b->rebalance_ms ? b->rebalance_ms : b->epoch ? -1 : 10000;
+    q->subscribed_topic_regex = str(b->regex);
+    q->server_assignor = str(b->assignor);
+    read_owned(a, b->owned ? b->owned : b->epoch ? NULL : "", q);
+    if (b->topics) {
+        q->subscribed_topic_names_n = words(b->topics, names, 8);
+        q->subscribed_topic_names = arena_memdup(&a->arena, names, sizeof names);
+    }
+    return step(t, a, b->version ? b->version - 1 : 1, q);
+}
+
+struct ask *story_describe_consumer(struct story *t, const char *group) {
+    struct kstr id = str(group);
+    return step(t, new_ask(t, GROUP_API_CONSUMER_DESCRIBE), 1, &id);
+}
+
+struct ask *story_fetch_as(struct story *t, const char *group, const char *member, int32_t epoch) {
+    struct offset_fetch_request_offset_fetch_request_group g = {
+        .group_id = str(group), .member_id = str(member), .member_epoch = epoch, .topics_n = -1};
+    struct group_offset_fetch q = {.group = &g};
+    return step(t, new_ask(t, GROUP_API_OFFSET_FETCH), 9, &q);
 }

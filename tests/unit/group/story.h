@@ -29,6 +29,10 @@ struct ask {
     int16_t errors[16];      /* leave, commit: each member's or partition's; fetch: each partition's */
     int64_t offsets[16];     /* fetch */
     char metadata[16][NAME]; /* fetch, describe */
+    bool has_assignment;     /* beat */
+    char given[400];         /* beat, consumer describe of one member: "t:0,1 u:2" */
+    char message[200];
+    int32_t assignment_epoch; /* consumer describe; generation is the group's epoch */
 };
 
 struct story {
@@ -50,6 +54,7 @@ struct story {
     int log_n;
     struct ask asks[MAX_ASKS];
     int asks_n;
+    struct image *image;
 };
 
 struct story *story_begin(void);
@@ -101,6 +106,25 @@ struct ask *story_delete_offset(struct story *t, const char *group, const char *
 struct ask *story_describe(struct story *t, const char *group, int version);
 struct ask *story_list(struct story *t, const char *state, const char *type);
 struct ask *story_delete(struct story *t, const char *group);
+
+/* --- groups of KIP-848 --- */
+
+/* A topic is there, with so many partitions; or (0) no more. The coordinator hears of it. */
+void story_topic(struct story *t, const char *name, int32_t partitions);
+/* A group's own configuration. */
+void story_configure(struct story *t, const char *group, const char *key, const char *value);
+struct beater {
+    const char *group, *member, *instance, *topics, *regex, *assignor, *rack;
+    const char *owned; /* "t:0,1 u:2", "" for none, NULL: it does not say */
+    int32_t epoch, rebalance_ms;
+    int version;
+};
+/* Defaults: group "g", version 1; with epoch 0 also 10 s to rebalance and nothing owned. */
+#define BEAT(t, ...) story_beat(t, &(struct beater){__VA_ARGS__})
+struct ask *story_beat(struct story *t, const struct beater *b);
+/* members[i] with metadata[i]: what it is assigned, "t:0,1 u:2". */
+struct ask *story_describe_consumer(struct story *t, const char *group);
+struct ask *story_fetch_as(struct story *t, const char *group, const char *member, int32_t epoch);
 
 /* A dynamic member from its first request to the join that waits. */
 struct ask *story_new_member(struct story *t, const char *group, const char *topics, char id[NAME]);
