@@ -30,6 +30,7 @@
 #include "api/describe_log_dirs.h"
 #include "api/describe_producers.h"
 #include "api/describe_quorum.h"
+#include "api/describe_share_group_offsets.h"
 #include "api/describe_topic_partitions.h"
 #include "api/describe_transactions.h"
 #include "api/describe_user_scram_credentials.h"

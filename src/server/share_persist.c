@@ -16,13 +16,12 @@
 #include "metadata/image.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
-#include "server/auto_create.h"
 #include "server/coordinators.h"
 #include "server/error_map.h"
 #include "server/net.h"
 #include "server/node.h"
+#include "server/share_state_call.h"
 #include "server/shares_internal.h"
-#include "share/state.h"
 #include "storage/log.h"
 
 enum {
@@ -79,11 +78,6 @@ static bool fences(int16_t error) {
 
 /* ---- again ---- */
 
-static bool comes_later(int16_t error) {
-    return error == KERR_NOT_COORDINATOR || error == KERR_COORDINATOR_NOT_AVAILABLE ||
-           error == KERR_COORDINATOR_LOAD_IN_PROGRESS;
-}
-
 static void list_in(struct persist *j) {
     struct shares *s = j->p->shares;
     pthread_mutex_lock(&s->lock);
@@ -117,22 +111,11 @@ static void on_wait(struct mail *m) { /* home loop */
     j->retry_ms = j->retry_ms * 2 < LAST_RETRY_MS ? j->retry_ms * 2 : LAST_RETRY_MS;
 }
 
-/* The first time the coordinator's topic is not there. */
-static void make_topic(struct node *n) {
-    struct kstr name = coordinators_topic(n->coordinators, COORDINATOR_SHARE);
-    struct image *image = node_image(n);
-    bool exists = image_topic_by_name(image, name.s, (size_t)name.len);
-    image_unref(image);
-    if (exists) return;
-    struct auto_create *c = auto_create_begin_own(n);
-    auto_create_add(c, name);
-    auto_create_submit(c);
-}
-
 static bool try_again(struct persist *j, int16_t error) {
     struct shares *s = j->p->shares;
-    if (!comes_later(error) || atomic_load(&s->stopping) || j->waited_ms >= GIVE_UP_MS) return false;
-    make_topic(s->node);
+    if (!share_state_comes_later(error) || atomic_load(&s->stopping) || j->waited_ms >= GIVE_UP_MS)
+        return false;
+    share_state_make_topic(s->node);
     j->mail.deliver = on_wait;
     loop_post(j->p->home->loop, &j->mail);
     return true;

@@ -10,9 +10,16 @@
  * request_fail was called. */
 struct coord_call *share_state_call_begin(struct request *r, enum share_state_api api, int32_t n);
 struct share_state_request *share_state_call_at(struct coord_call *c, int32_t i);
+/* As share_state_call_send, but where the coordinator is not there yet (its topic is being made, its
+ * partition loads) it tries again, for a while: as the reference's persister for a request of its own. */
+bool share_state_call_send_patiently(struct coord_call *c, void (*finish)(struct request *r));
 /* Sets the key of each; false: no memory, request_fail was called. */
 bool share_state_call_send(struct coord_call *c, void (*finish)(struct request *r));
 /* In finish: the i-th response; NULL: no memory, for request_fail. */
 const struct share_state_response *share_state_call_response(const struct coord_call *c, int32_t i);
+/* The coordinator's error goes away by itself. */
+bool share_state_comes_later(int16_t error);
+/* Any thread: the share coordinator's topic is made, if it is not there. */
+void share_state_make_topic(struct node *n);
 
 #endif

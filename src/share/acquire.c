@@ -100,8 +100,7 @@ static int64_t whole_batch_end(const struct share_fetch *f, int64_t offset) {
 static void acquire_new(struct acquisition *a, int64_t first, int64_t last) {
     struct share_partition *p = a->p;
     int32_t max = a->room - a->acquired;
-    if (first < p->start)
-        first = p->start; /* their record batch is there still, but the log let go of them */
+    if (!p->batches.count && p->end > first) first = p->end;
     int64_t end = last;
     if (max < last - first + 1) {
         end = whole_batch_end(a->f, first + max - 1);
@@ -298,7 +297,11 @@ static void acquire_all(struct acquisition *a) {
     int64_t base = a->first;
     archive_missing(p, a->f->fetch_offset, base);
     struct in_flight_batch *floor = in_flight_floor(&p->batches, base);
-    if (floor && floor->last >= base) base = floor->first;
+    /* A record batch that the log has let go of in part comes whole, unless nothing in flight is before it. */
+    if (!floor && base < p->start)
+        base = p->start;
+    else if (floor && floor->last >= base)
+        base = floor->first;
     int64_t from = base < a->first ? base : a->first;
     struct in_flight_batch *b = in_flight_above(&p->batches, from - 1);
     struct in_flight_batch *end = in_flight_floor(&p->batches, a->last);

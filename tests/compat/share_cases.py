@@ -234,6 +234,26 @@ class Member:
             self.epoch += 1
         return answer
 
+    def first_again(self, **fields):
+        """Fetches until something has come."""
+
+        def some():
+            answer = self.fetch(wait=200, **fields)
+            held = any(p["acquiredRecords"] for t in answer["responses"] for p in t["partitions"])
+            return answer if held else None
+
+        return wait_for(some, f"{self.peer.kind}: records")
+
+    def taken(self):
+        """All that can be acquired, as ranges."""
+        held = []
+        while True:
+            answer = self.fetch(wait=300)
+            more = [a for t in answer["responses"] for p in t["partitions"] for a in p["acquiredRecords"]]
+            if not more and held:
+                return held
+            held += more
+
     def first_records(self, **fields):
         """Fetches until all share partitions have been loaded and something of each has come: the last answer."""
         seen, answer = set(), None
@@ -389,6 +409,140 @@ def not_initialized(peer):
     m = member_of(peer, group, topic_id)
     yield "a fetch", m.fetch(wait=300)
     yield "once more", m.fetch(wait=300)
+
+
+def describe(peer, v, group, *topics):
+    listed = [{"topicName": name, "partitions": partitions} for name, partitions in topics]
+    return peer.call("DescribeShareGroupOffsets", v, groups=[{"groupId": group, "topics": listed}])
+
+
+@exchange()
+def describe_offsets(peer):
+    group, topic, topic_id = filled(peer, partitions=2)
+    m = member_of(peer, group, topic_id, 2)
+    for v in versions("DescribeShareGroupOffsets"):
+        yield f"v{v} all", describe(peer, v, group, (topic, [0, 1]))
+        yield f"v{v} another group", describe(peer, v, peer.name("other"), (topic, [0]))
+        yield f"v{v} unknown", describe(peer, v, group, (topic, [0]), (peer.name("missing"), [0, 1]))
+        yield f"v{v} nothing", describe(peer, v, group)
+        yield f"v{v} no partitions", describe(peer, v, group, (topic, []))
+        yield f"v{v} no group", describe(peer, v, "", (topic, [0]))
+        yield f"v{v} no groups", peer.call("DescribeShareGroupOffsets", v, groups=[])
+    m.first_records()
+    for acks in ([ack(0, 2, 1)], [ack(5, 9, 3)], [ack(3, 4, 1), ack(10, 11, 2)]):
+        m.acknowledge({0: acks})
+        yield f"after {acks}", describe(peer, 1, group, (topic, [0, 1]))
+
+
+@exchange()
+def delivery_limit(peer):
+    """A record that nobody accepts comes in smaller portions, and is archived in the end."""
+    group, _, topic_id = filled(peer, batches=1, each=10)
+    m = member_of(peer, group, topic_id)
+    answer = m.first_records()
+    for time in range(30):
+        held = [a for t in answer["responses"] for p in t["partitions"] for a in p["acquiredRecords"]]
+        yield f"delivery {time}", held
+        if not held:
+            break
+        m.acknowledge({0: [ack(a["firstOffset"], a["lastOffset"], 2) for a in held]})
+        answer = m.fetch(wait=100)
+    yield "read", read(peer, group, topic_id)
+    yield "describe", describe(peer, 1, group, (peer.name("t"), [0]))
+
+
+@exchange()
+def limits(peer):
+    """How much one fetch acquires: records, batches, and both modes."""
+    for v in versions("ShareFetch"):
+        group, _, topic_id = filled_again(peer, f"v{v}", batches=8, each=10)
+        m = member_of(peer, group, topic_id)
+        yield f"v{v} 15 of 10s", m.first_records(v=v, maxRecords=15)
+        yield f"v{v} cut at 5", m.fetch(v=v, maxRecords=20, batchSize=5)
+        yield f"v{v} cut at 15", m.fetch(v=v, maxRecords=30, batchSize=15)
+        yield f"v{v} few bytes", m.fetch(v=v, maxBytes=200)
+        yield f"v{v} no records", m.fetch(v=v, maxRecords=0)
+        yield f"v{v} no bytes", m.fetch(v=v, maxBytes=0)
+        if v < 2:
+            continue
+        group, _, topic_id = filled_again(peer, f"limit-v{v}", batches=4, each=10)
+        m = member_of(peer, group, topic_id)
+        strict = {"v": v, "shareAcquireMode": 1}
+        yield f"v{v} strictly 15", m.first_records(maxRecords=15, **strict)
+        yield f"v{v} strictly 3", m.fetch(maxRecords=3, **strict)
+        yield f"v{v} release", m.acknowledge({0: [ack(0, 14, 2)]})
+        yield f"v{v} strictly 7", m.fetch(maxRecords=7, **strict)
+        yield f"v{v} the rest", m.fetch(v=v)
+        yield f"v{v} renew with records", m.fetch(v=v, isRenewAck=True)
+        renew = {"isRenewAck": True, "maxBytes": 0, "minBytes": 0, "maxRecords": 0}
+        yield f"v{v} renew", m.fetch(v=v, wait=0, acks={0: [ack(0, 3, 4)]}, **renew)
+        yield f"v{v} renew and accept", m.fetch(v=v, wait=0, acks={0: [ack(0, 3, 4, 1, 4, 1)]}, **renew)
+        yield f"v{v} read", read(peer, group, topic_id)
+
+
+@exchange()
+def members_that_go(peer):
+    """What a member has is given back when it ends its session, or its connection closes."""
+    group, _, topic_id = filled(peer, batches=4)
+    a, b = member_of(peer, group, topic_id), member_of(peer, group, topic_id, member="b")
+    a.first_records(maxRecords=10)
+    yield "b's share", b.first_records()
+    yield "a ends", a.fetch(shareSessionEpoch=-1, topics=[])
+    yield "b has a's", b.first_again()
+    a.epoch = 0
+    b.connection.close()
+    yield "a has b's", a.first_again()
+    yield "read", read(peer, group, topic_id)
+
+
+@exchange()
+def log_start(peer):
+    group, topic, topic_id = filled(peer, batches=4)
+    m = member_of(peer, group, topic_id)
+    yield "fetch", m.first_records(maxRecords=5)
+    yield "release", m.acknowledge({0: [ack(0, 4, 2)]})
+    cut = [{"name": topic, "partitions": [{"partitionIndex": 0, "offset": 12}]}]
+    peer.must("DeleteRecords", 2, topics=cut, timeoutMs=10000)
+    m.fetch(wait=100)
+    yield "fetch the rest", m.first_again()
+    yield "too late", m.acknowledge({0: [ack(0, 4, 1)]})
+    yield "accept", m.acknowledge({0: [ack(12, 19, 1)]})
+    yield "describe", describe(peer, 1, group, (topic, [0]))
+
+
+@exchange()
+def start_by_configuration(peer):
+    """share.auto.offset.reset, when the state says nothing."""
+    for value in ("earliest", "latest", "by_duration:PT1H"):
+        topic = peer.create(peer.name(f"t-{value[:3]}"))
+        group, topic_id = peer.name(f"g-{value[:3]}"), peer.topic_id(topic)
+        coordinator(peer, group, topic_id)
+        initialize(peer, group, topic_id, start=-1)
+        configure(peer, group, {"share.auto.offset.reset": value})
+        produce(peer, topic, 5)
+        m = member_of(peer, group, topic_id)
+        m.fetch(wait=100)
+        wait_for(lambda m=m: loaded(m), "a share partition")
+        produce(peer, topic, 3)
+        yield f"{value}: fetch", m.taken()
+        yield f"{value}: describe", describe(peer, 1, group, (topic, [0]))
+
+
+def configure(peer, group, values):
+    configs = [{"name": k, "configOperation": 0, "value": v} for k, v in values.items()]
+    answer = peer.must(
+        "IncrementalAlterConfigs",
+        1,
+        resources=[{"resourceType": 32, "resourceName": group, "configs": configs}],
+        validateOnly=False,
+    )
+    check(answer["responses"][0]["errorCode"] == 0, f"{peer.kind}: {answer}")
+
+
+def loaded(member):
+    """An acknowledgement finds a share partition that is loaded; what is asked is wrong."""
+    answer = member.fetch(wait=50)
+    return answer["errorCode"] == 0
 
 
 if __name__ == "__main__":

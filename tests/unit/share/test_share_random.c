@@ -111,7 +111,6 @@ static void cut(struct play *p) {
     int64_t to = share_partition_start(p->s.p) + (int64_t)below(p, 20);
     if (to >= p->end || to <= p->s.log_start) return;
     tell_log_start(&p->s, to);
-    for (int64_t at = 0; at < to; at++) p->done[at] = true;
     share_partition_log_start(p->s.p, to);
     share_partition_check(p->s.p);
 }

@@ -1,0 +1,175 @@
+/* DescribeShareGroupOffsets: from where on share groups have something to do in partitions, and how much.
+ * KafkaApis.handleDescribeShareGroupOffsetsRequest, GroupCoordinatorService.describeShareGroupOffsets. The
+ * offsets are those of the share coordinator; the lag is counted against the partition's end. */
+#include "server/handlers/handlers.h"
+
+#include "api/describe_share_group_offsets.h"
+#include "metadata/image.h"
+#include "replica/replica.h"
+#include "server/error_map.h"
+#include "server/lookup.h"
+#include "server/net.h"
+#include "server/node.h"
+#include "server/share_settings.h"
+#include "server/share_state_call.h"
+#include "storage/log.h"
+
+enum { UNKNOWN = -1 };
+
+/* Names that the generator makes long. */
+#define ASKED_GROUP struct describe_share_group_offsets_request_describe_share_group_offsets_request_group
+#define ASKED_TOPIC struct describe_share_group_offsets_request_describe_share_group_offsets_request_topic
+#define GROUP struct describe_share_group_offsets_response_describe_share_group_offsets_response_group
+#define TOPIC struct describe_share_group_offsets_response_describe_share_group_offsets_response_topic
+#define PARTITION struct describe_share_group_offsets_response_describe_share_group_offsets_response_partition
+#define INIT_GROUP describe_share_group_offsets_response_describe_share_group_offsets_response_group_init
+#define INIT_TOPIC describe_share_group_offsets_response_describe_share_group_offsets_response_topic_init
+#define INIT_PARTITION                                                                                       \
+    describe_share_group_offsets_response_describe_share_group_offsets_response_partition_init
+
+/* Where each answer belongs. */
+struct describing {
+    struct describe_share_group_offsets_response *out;
+    PARTITION **answers; /* of each share partition that is asked for */
+    int32_t n;
+};
+
+static int16_t end_of(struct request *r, const struct uuid *topic, int32_t partition, int64_t *end) {
+    int16_t error;
+    struct replica *p = lookup_by_id(r->node, topic, partition, &error);
+    if (!p) return error == KERR_UNKNOWN_TOPIC_ID ? KERR_LEADER_NOT_AVAILABLE : error;
+    log_lock(p->log);
+    int err = p->deleted ? 0 : replica_open(p, loop_wall(r->net->loop));
+    *end = err || p->deleted ? UNKNOWN : log_high_watermark(p->log);
+    bool deleted = p->deleted;
+    log_unlock(p->log);
+    return deleted ? KERR_LEADER_NOT_AVAILABLE : kerr_of_storage(err);
+}
+
+static void answer(struct request *r, const struct share_state_request *asked,
+                   const struct share_state_response *s, PARTITION *o) {
+    int64_t end = UNKNOWN;
+    o->start_offset = UNKNOWN;
+    o->lag = UNKNOWN;
+    if (s->error) return;
+    o->start_offset = s->start_offset;
+    o->leader_epoch = s->leader_epoch;
+    if (s->start_offset == UNKNOWN || s->delivery_complete == UNKNOWN) return;
+    o->error_code = end_of(r, &asked->topic, asked->partition, &end);
+    if (o->error_code) {
+        o->error_message = kstr_of(kerr_message(o->error_code));
+        o->start_offset = 0;
+        o->leader_epoch = 0;
+        return;
+    }
+    o->lag = end - s->start_offset - s->delivery_complete;
+}
+
+static void finish(struct request *r) {
+    struct coord_call *call = r->state;
+    struct describing *d = call->context;
+    for (int32_t i = 0; i < d->n; i++) {
+        const struct share_state_response *s = share_state_call_response(call, i);
+        if (!s) {
+            request_fail(r, "out of memory");
+            return;
+        }
+        answer(r, share_state_call_at(call, i), s, d->answers[i]);
+    }
+    request_finish(r, d->out);
+}
+
+/* A topic of the answer; its partitions are still to be filled in. false: no memory. */
+static bool add_topic(struct request *r, const ASKED_TOPIC *asked, TOPIC *o) {
+    const struct topic *t = image_topic_by_name(
+        request_image(r), asked->topic_name.s, asked->topic_name.len > 0 ? (size_t)asked->topic_name.len : 0);
+    INIT_TOPIC(o);
+    o->topic_name = asked->topic_name;
+    if (t) o->topic_id = t->id;
+    o->partitions = request_array(r, (size_t)asked->partitions_n, sizeof *o->partitions);
+    if (!o->partitions) return false;
+    for (int32_t i = 0; i < asked->partitions_n; i++) {
+        INIT_PARTITION(&o->partitions[i]);
+        o->partitions[i].partition_index = asked->partitions[i];
+        o->partitions[i].start_offset = UNKNOWN;
+    }
+    o->partitions_n = asked->partitions_n;
+    return true;
+}
+
+/* What the share coordinator cannot be asked is refused for the whole group. */
+static void check_group(GROUP *o) {
+    bool known = false, empty = o->group_id.len <= 0;
+    for (int32_t t = 0; t < o->topics_n; t++) {
+        if (uuid_is_zero(&o->topics[t].topic_id)) continue;
+        known = true;
+        empty |= !o->topics[t].partitions_n;
+    }
+    if (!known || !empty) return;
+    o->topics_n = 0;
+    o->error_code = KERR_UNKNOWN_SERVER_ERROR;
+    o->error_message = kstr_of(kerr_message(o->error_code));
+}
+
+static bool add_group(struct request *r, const ASKED_GROUP *asked, GROUP *o) {
+    INIT_GROUP(o);
+    o->group_id = asked->group_id;
+    if (!share_groups_enabled(request_image(r))) {
+        o->error_code = KERR_UNSUPPORTED_VERSION;
+        return true;
+    }
+    o->topics = request_array(r, asked->topics_n > 0 ? (size_t)asked->topics_n : 0, sizeof *o->topics);
+    if (!o->topics) return false;
+    for (int32_t t = 0; t < asked->topics_n; t++)
+        if (!add_topic(r, &asked->topics[t], &o->topics[o->topics_n++])) return false;
+    check_group(o);
+    return true;
+}
+
+static int32_t count(const struct describe_share_group_offsets_response *out) {
+    int32_t n = 0;
+    for (int32_t g = 0; g < out->groups_n; g++)
+        for (int32_t t = 0; t < out->groups[g].topics_n; t++)
+            if (!uuid_is_zero(&out->groups[g].topics[t].topic_id)) n += out->groups[g].topics[t].partitions_n;
+    return n;
+}
+
+static void ask(struct request *r, struct describing *d, int32_t n) {
+    struct coord_call *call = share_state_call_begin(r, SHARE_STATE_SUMMARY, n);
+    if (!call) return;
+    call->context = d;
+    for (int32_t g = 0; g < d->out->groups_n; g++)
+        for (int32_t t = 0; t < d->out->groups[g].topics_n; t++) {
+            TOPIC *topic = &d->out->groups[g].topics[t];
+            if (uuid_is_zero(&topic->topic_id)) continue;
+            for (int32_t i = 0; i < topic->partitions_n; i++) {
+                struct share_state_request *s = share_state_call_at(call, d->n);
+                s->group = d->out->groups[g].group_id;
+                s->topic = topic->topic_id;
+                s->partition = topic->partitions[i].partition_index;
+                d->answers[d->n++] = &topic->partitions[i];
+            }
+        }
+    share_state_call_send_patiently(call, finish);
+}
+
+void handle_describe_share_group_offsets(struct request *r,
+                                         const struct describe_share_group_offsets_request *in) {
+    struct describing *d = request_alloc(r, sizeof *d);
+    d->out = request_alloc(r, sizeof *d->out);
+    describe_share_group_offsets_response_init(d->out);
+    d->out->groups = request_array(r, (size_t)in->groups_n, sizeof *d->out->groups);
+    bool ok = d->out->groups;
+    for (int32_t g = 0; ok && g < in->groups_n; g++)
+        ok = add_group(r, &in->groups[g], &d->out->groups[d->out->groups_n++]);
+    int32_t n = ok ? count(d->out) : 0;
+    d->answers = request_array(r, (size_t)n, sizeof(PARTITION *));
+    if (!ok || !d->answers) {
+        request_fail(r, "out of memory");
+        return;
+    }
+    if (n)
+        ask(r, d, n);
+    else
+        request_finish(r, d->out);
+}
