@@ -96,6 +96,12 @@ static int check_controller(const struct config *c, struct strbuf *error) {
             node->id);
         return OE_INVALID;
     }
+    bool any = false;
+    for (int32_t i = 0; i < l->n; i++) any |= l->items[i].controller;
+    if (!any && !node->standalone)
+        return fail(error,
+                    "controller.listener.names must contain at least one value appearing in the 'listeners' "
+                    "configuration when running the KRaft controller role");
     for (int32_t i = 0; i < names.n && !node->standalone; i++) {
         const struct listener *found = listeners_find(l, names.items[i]);
         if (!found || strcmp(found->name, names.items[i]))
@@ -117,20 +123,22 @@ static int check_quorum(const struct config *c, struct strbuf *error) {
 }
 
 static int check_cordoned(const struct config *c, struct strbuf *error) {
+    static const char missing[] =
+        "All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : ";
     struct config_list cordoned = {0};
     if (!config_is_null(c, CFG_CORDONED_LOG_DIRS)) cordoned = config_list(c, CFG_CORDONED_LOG_DIRS);
     if (text_list_has(cordoned, "*")) {
         if (cordoned.n == 1) return 0;
         return fail(error, "When cordoned.log.dirs is set to *, it must not contain other values");
     }
+    bool found = false;
     for (int32_t i = 0; i < cordoned.n; i++) {
         if (text_list_has(config_node(c)->log_dirs, cordoned.items[i])) continue;
-        strbuf_addf(
-            error,
-            "All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : %s",
-            cordoned.items[i]);
-        return OE_INVALID;
+        if (!found) strbuf_adds(error, missing);
+        strbuf_addf(error, "%s%s", found ? ", " : "", cordoned.items[i]);
+        found = true;
     }
+    if (found) return OE_INVALID;
     return 0;
 }
 

@@ -80,13 +80,13 @@ static void clamp(struct config *c, enum cfg_id id, enum cfg_id low_id, enum cfg
 
 /* From the three layers to a whole snapshot. Returns 0, or OE_INVALID with a sentence; *bad is the key it is
  * about, or NULL. */
-static int resolve(struct config *c, struct strbuf *error, const char **bad) {
+static int resolve(struct config *c, bool clamped, struct strbuf *error, const char **bad) {
     c->current = config_layer_override(&c->arena, c->fixed, c->cluster);
     c->current = config_layer_override(&c->arena, c->current, c->broker);
     *bad = NULL;
     if ((c->cluster.n || c->broker.n) && providers_resolve(c->outside, &c->arena, &c->current, error))
         return OE_INVALID;
-    if (c->cluster.n || c->broker.n) {
+    if (clamped) {
         clamp(c, CFG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS, CFG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
               CFG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS);
         clamp(c, CFG_GROUP_SHARE_ASSIGNMENT_INTERVAL_MS, CFG_GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
@@ -198,7 +198,7 @@ struct config *config_load(const struct properties *file, const char *const *ove
     int err = collect(c, file, overrides, n, &c->fixed, &sentence);
     if (!err) err = providers_resolve(outside, &c->arena, &c->fixed, &sentence);
     if (!err) err = fill_in_ids(c, &sentence, &bad);
-    if (!err) err = resolve(c, &sentence, &bad);
+    if (!err) err = resolve(c, false, &sentence, &bad);
     if (err) {
         add_place(error, file, overrides, n, bad);
         strbuf_adds(error, strbuf_str(&sentence));
@@ -211,18 +211,24 @@ struct config *config_load(const struct properties *file, const char *const *ove
     return c;
 }
 
-struct config *config_with_dynamic(const struct config *c, const struct config_pair *cluster,
-                                   int32_t cluster_n, const struct config_pair *broker, int32_t broker_n,
-                                   struct strbuf *error) {
+struct config *config_next(const struct config *c, const struct config_pair *cluster, int32_t cluster_n,
+                           const struct config_pair *broker, int32_t broker_n, bool clamp,
+                           struct strbuf *error) {
     struct config *next = config_new(c->no_file);
     const char *bad;
     next->outside = c->outside;
     next->fixed = config_layer_make(&next->arena, c->fixed.pairs, c->fixed.n);
     next->cluster = config_dynamic_filter(&next->arena, c->outside, false, cluster, cluster_n);
     next->broker = config_dynamic_filter(&next->arena, c->outside, true, broker, broker_n);
-    if (!resolve(next, error, &bad)) return next;
+    if (!resolve(next, clamp, error, &bad)) return next;
     config_unref(next);
     return NULL;
+}
+
+struct config *config_with_dynamic(const struct config *c, const struct config_pair *cluster,
+                                   int32_t cluster_n, const struct config_pair *broker, int32_t broker_n,
+                                   struct strbuf *error) {
+    return config_next(c, cluster, cluster_n, broker, broker_n, true, error);
 }
 
 const struct config_value *config_value(const struct config *c, enum cfg_id id) {

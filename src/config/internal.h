@@ -27,6 +27,11 @@ int config_check(const struct config *c, struct strbuf *error);
  * in the log. */
 struct config_layer config_dynamic_filter(struct arena *a, const struct config_outside *outside,
                                           bool per_broker, const struct config_pair *pairs, int32_t n);
+/* config.c: as config_with_dynamic; clamp: dynamic intervals outside of their bounds are moved to them, as a
+ * broker that runs does with what is there; what is new must be within. */
+struct config *config_next(const struct config *c, const struct config_pair *cluster, int32_t cluster_n,
+                           const struct config_pair *broker, int32_t broker_n, bool clamp,
+                           struct strbuf *error);
 /* layer.c: copies and orders pairs; of equal names the last stays. */
 struct config_layer config_layer_make(struct arena *a, const struct config_pair *pairs, int32_t n);
 /* The two layers as one; the names of `over` and their synonyms are taken out of `under`. */

@@ -658,16 +658,44 @@ static void dynamic_changes_are_checked(void **state) {
     expect_dynamic(c, false, "log.segment.bytes", "1",
                    "Invalid value 1 for configuration log.segment.bytes: Value must be at least 1048576");
     expect_dynamic(c, false, "num.io.threads", "16", "");
+#define CHANGE(sentence)                                                                                     \
+    "Invalid value org.apache.kafka.common.config.ConfigException: " sentence                                \
+    " for configuration Invalid dynamic configuration"
     expect_dynamic(
         c, false, "num.io.threads", "17",
-        "Invalid dynamic configuration: num.io.threads may at most double and at least halve in one step, "
-        "and is 8 now");
+        CHANGE("Dynamic thread count update validation failed for num.io.threads=17, value should not be "
+               "greater than double the current value 8"));
     expect_dynamic(
         c, false, "num.io.threads", "3",
-        "Invalid dynamic configuration: num.io.threads may at most double and at least halve in one step, "
-        "and is 8 now");
-    expect_dynamic(c, false, "log.local.retention.ms", "-1",
-                   "Invalid dynamic configuration: log.local.retention.* must not exceed log.retention.*");
+        CHANGE("Dynamic thread count update validation failed for num.io.threads=3, value should be at "
+               "least half the current value 8"));
+    expect_dynamic(c, false, "log.cleaner.threads", "3",
+                   CHANGE("Log cleaner threads cannot be increased to more than double the current value 1"));
+    expect_dynamic(c, false, "max.connections", "0", CHANGE("Invalid max.connections 0"));
+    expect_dynamic(c, true, "listener.name.plaintext.max.connections", "0",
+                   CHANGE("Invalid max.connections 0"));
+    expect_dynamic(
+        c, true, "listener.name.plaintext.num.network.threads", "7",
+        CHANGE("Dynamic thread count update validation failed for num.network.threads=7, value should not "
+               "be greater than double the current value 3"));
+    expect_dynamic(
+        c, false, "metric.reporters", "org.example.X",
+        CHANGE("Validation of dynamic config update of Set(metric.reporters) failed with class class "
+               "kafka.server.DynamicMetricsReporters"));
+    expect_dynamic(
+        c, true, "principal.builder.class", "x.Y",
+        "Invalid value x.Y for configuration principal.builder.class: Class x.Y could not be found.");
+    expect_dynamic(c, false, "group.consumer.assignment.interval.ms", "999999",
+                   "group.consumer.assignment.interval.ms must be less than or equal to "
+                   "group.consumer.max.assignment.interval.ms");
+    expect_dynamic(
+        c, false, "log.local.retention.ms", "-1",
+        CHANGE("Invalid value -1 for configuration log.local.retention.ms: Value must not be -1 as "
+               "log.retention.ms value is set as 604800000."));
+    expect_dynamic(
+        c, false, "log.local.retention.ms", "604800001",
+        CHANGE("Invalid value 604800001 for configuration log.local.retention.ms: Value must not be more "
+               "than log.retention.ms property value: 604800000"));
     expect_dynamic(c, false, "log.retention.ms", "0",
                    "log.retention.ms must be unlimited (-1) or, greater than or equal to 1");
     expect_dynamic(c, true, "listeners", "CONTROLLER://127.0.0.1:9093",
