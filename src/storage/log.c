@@ -66,7 +66,7 @@ struct log *log_new(struct logdir *d, const char *name, const struct log_config 
     return l;
 }
 
-static void free_open(struct log *l) {
+void log_free_open(struct log *l) {
     struct log_open *o = l->open;
     if (!o) return;
     ASSERT(!o->flushing && !o->flush_waiters);
@@ -82,7 +82,7 @@ static void free_open(struct log *l) {
 }
 
 void log_free(struct log *l) {
-    free_open(l);
+    log_free_open(l);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -146,7 +146,7 @@ int log_open(struct log *l, int64_t now_ms) {
     producers_init(&o->producers, l->end);
     int err = l->on_disk ? recover_log(l, now_ms) : 0;
     if (err) {
-        free_open(l);
+        log_free_open(l);
         return log_failed(l, err, "opening");
     }
     if (!l->on_disk) {
@@ -186,7 +186,7 @@ int log_close_idle(struct log *l, int64_t now_ms) {
     if (err) log_failed(l, err, "closing");
     if (!err) log_check(l);
     l->latest_epoch = epochs_latest(&o->epochs);
-    free_open(l);
+    log_free_open(l);
     return offline ? OE_OFFLINE : err;
 }
 

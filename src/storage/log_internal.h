@@ -83,7 +83,7 @@ struct log_open {
 
 struct log {
     pthread_mutex_t lock;
-    struct logdir *dir;
+    struct logdir *_Atomic dir; /* changes, with the lock, when the log is moved */
     const struct log_config *config;
     struct log_open *open; /* NULL: closed */
     struct uuid topic_id;
@@ -118,6 +118,7 @@ void log_check(const struct log *l);
 int log_failed(struct log *l, int err, const char *doing);
 struct log *log_new(struct logdir *d, const char *name, const struct log_config *c);
 void log_free(struct log *l); /* closes without writing */
+void log_free_open(struct log *l);
 static inline struct segment *log_active(const struct log *l) {
     return &l->open->segments[l->open->count - 1];
 }
@@ -187,6 +188,11 @@ int log_set_aside(struct log *l, struct segment *s, int64_t now_ms, bool snapsho
 
 /* logdir.c */
 struct fs *logdir_fs(const struct logdir *d);
+/* The log that will take l's place when it is moved there: "<name>.<32 hex digits>-future". */
+int logdir_create_future(struct logdir *to, const struct log *l, struct log **future);
+/* Both closed, with both locks: f's directory takes l's name, l's gets another and is deleted later; l is the
+ * log of f's directory then. f is as deleted, unlocked and let go. On an error l is as it was. */
+int logdir_replace(struct log *l, struct log *f, int64_t now_ms);
 /* Before anything in the directory is changed in this run. */
 int logdir_begin_changes(struct logdir *d);
 /* Deletes <stem>.<ext>.deleted for all extensions at due_ms. */

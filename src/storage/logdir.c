@@ -160,6 +160,22 @@ int logdir_create_log(struct logdir *d, const char *topic, int32_t partition, co
     return 0;
 }
 
+int logdir_create_future(struct logdir *to, const struct log *l, struct log **future) {
+    char name[320];
+    uint64_t a = logdir_random(to), b = logdir_random(to);
+    if (logdir_is_offline(to)) return OE_OFFLINE;
+    snprintf(name, sizeof name, "%.*s-%d.%016llx%016llx-future", l->topic_len, l->name, l->partition,
+             (unsigned long long)a, (unsigned long long)b);
+    pthread_mutex_lock(&to->lock);
+    struct log *f = add_log(to, name, l->config);
+    pthread_mutex_unlock(&to->lock);
+    if (!f) return OE_INVALID;
+    f->topic_id = l->topic_id;
+    f->known = true;
+    *future = f;
+    return 0;
+}
+
 /* ---- what is deleted later ---- */
 
 static void doom(struct logdir *d, char *path, int64_t due_ms, bool directory) {
@@ -266,6 +282,85 @@ int logdir_delete_log(struct logdir *d, struct log *l, int64_t now_ms) {
     if (!has_clean_point) return 0;
     atomic_store(&d->clean_points_changed, true);
     return logdir_write_clean_points(d);
+}
+
+/* All that l knows of its files is what f knew. */
+static void take_over(struct log *l, struct log *f) {
+    l->dir = f->dir;
+    l->start = f->start;
+    l->end = f->end;
+    l->high_watermark = f->high_watermark;
+    l->recovery_point = f->recovery_point;
+    l->size = f->size;
+    l->cut_offset = f->cut_offset;
+    l->cut_known = f->cut_known;
+    l->latest_epoch = f->latest_epoch;
+    l->cuts++;
+    l->trust = f->trust;
+    l->on_disk = f->on_disk;
+    l->metadata = f->metadata;
+    l->start_inside = f->start_inside;
+    l->known = f->known;
+    l->uncleanable = false;
+    l->unverified = l->must_be_read = false;
+    l->clean_point = l->clean_seen_end = -1;
+    l->clean_again_ms = 0;
+}
+
+/* The names on the disk: the new directory first, so that one of them is always there. */
+static int replace_directories(struct log *l, struct log *f, int64_t due) {
+    struct logdir *from = l->dir, *to = f->dir;
+    char old[LOG_PATH], future[LOG_PATH], new[LOG_PATH];
+    log_path(l, old);
+    log_path(f, future);
+    int err = logdir_begin_changes(to);
+    if (!err && f->on_disk) {
+        int n = snprintf(new, sizeof new, "%s/%s", to->path, l->name);
+        ASSERT(n > 0 && n < LOG_PATH);
+        err = fs_rename(to->fs, future, new);
+        if (!err) err = fs_sync_dir(to->fs, to->path);
+    }
+    if (err) {
+        logdir_fail(to, err);
+        return err;
+    }
+    if (!l->on_disk) return 0;
+    char *away = unique_name(from, l, "-delete");
+    err = logdir_begin_changes(from);
+    if (!err) err = fs_rename(from->fs, old, away);
+    if (!err) err = fs_sync_dir(from->fs, from->path);
+    if (!err)
+        doom(from, away, due, true);
+    else
+        free(away);
+    if (err) logdir_fail(from, err); /* the log has left it in time */
+    return 0;
+}
+
+int logdir_replace(struct log *l, struct log *f, int64_t now_ms) {
+    struct logdir *from = l->dir, *to = f->dir;
+    int64_t due;
+    ASSERT(!l->open && !f->open && !l->deleted && !f->deleted && f->future && from != to);
+    if (__builtin_add_overflow(now_ms, l->config->file_delete_delay_ms, &due)) due = INT64_MAX;
+    int err = replace_directories(l, f, due);
+    if (err) return err;
+    if (l->clean_point >= 0) atomic_store(&from->clean_points_changed, true);
+    pthread_mutex_lock(&from->lock);
+    void *was = hashmap_del(&from->logs, l->name, strlen(l->name));
+    pthread_mutex_unlock(&from->lock);
+    ASSERT(was == l);
+    take_over(l, f);
+    f->deleted = true;
+    f->on_disk = false;
+    pthread_mutex_lock(&to->lock);
+    was = hashmap_del(&to->logs, f->name, strlen(f->name));
+    ASSERT(was == f);
+    was = hashmap_put(&to->logs, l->name, strlen(l->name), l);
+    ASSERT(!was);
+    pthread_mutex_unlock(&to->lock);
+    log_unlock(f);
+    logdir_release(f);
+    return 0;
 }
 
 int logdir_stray_log(struct logdir *d, struct log *l) {
