@@ -42,6 +42,7 @@ struct replica {
     bool deleted;            /* under the log's lock: the topic is gone */
     bool flushing;           /* a flush job is running */
     _Atomic bool recovering; /* a job opens the log */
+    _Atomic bool moving;     /* to another directory: who moves it tells the controller where it is */
     struct waiter *waiters;
     struct flush_waiter *flush_next, *flush_now; /* wait for the next job; for the running one */
     struct job flush_job, recover_job;

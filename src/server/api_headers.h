@@ -8,6 +8,7 @@
 #include "api/alter_client_quotas.h"
 #include "api/alter_configs.h"
 #include "api/alter_partition_reassignments.h"
+#include "api/alter_replica_log_dirs.h"
 #include "api/alter_user_scram_credentials.h"
 #include "api/api_versions.h"
 #include "api/consumer_group_describe.h"

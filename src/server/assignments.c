@@ -56,7 +56,7 @@ static void look(struct assignments *a, const struct topic *t, int32_t index) {
     while (p && place < p->replicas_n && p->replicas[place] != a->node->id) place++;
     if (!p || place == p->replicas_n) return;
     struct replica *r = replicas_find_by_id(a->node->replicas, &t->id, index, &why);
-    const struct uuid *dir = r ? directory_of(a->node, r->log) : NULL;
+    const struct uuid *dir = r && !r->moving ? directory_of(a->node, r->log) : NULL;
     if (dir && !uuid_is_zero(dir) && !uuid_equal(dir, &p->directories[place])) add(a, t, index, dir);
 }
 
@@ -76,6 +76,10 @@ void assignments_apply(struct assignments *a, const struct image_delta *delta) {
             if (!before || k >= before->partitions_n || before->partitions[k] != after->partitions[k])
                 look(a, after, k);
     }
+}
+
+void assignments_tell(struct assignments *a, const struct topic *t, int32_t index, const struct uuid *dir) {
+    add(a, t, index, dir);
 }
 
 /* ---- the command ---- */

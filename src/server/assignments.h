@@ -5,10 +5,14 @@
 #ifndef OTTLA_SERVER_ASSIGNMENTS_H
 #define OTTLA_SERVER_ASSIGNMENTS_H
 
+#include <stdint.h>
+
 struct assignments;
 struct image;
 struct image_delta;
 struct node;
+struct topic;
+struct uuid;
 
 struct assignments *assignments_create(struct node *n);
 void assignments_destroy(struct assignments *a);
@@ -16,5 +20,7 @@ void assignments_destroy(struct assignments *a);
  * loop. */
 void assignments_load(struct assignments *a, const struct image *image);
 void assignments_apply(struct assignments *a, const struct image_delta *delta);
+/* A replica that is moved (replica.moving) shall be known in another directory. */
+void assignments_tell(struct assignments *a, const struct topic *t, int32_t index, const struct uuid *dir);
 
 #endif

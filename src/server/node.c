@@ -48,6 +48,7 @@
 #include "server/dynamic_config.h"
 #include "server/fetch_session.h"
 #include "server/housekeeping.h"
+#include "server/mover.h"
 #include "server/net.h"
 #include "server/producer_ids.h"
 #include "server/shares.h"
@@ -133,19 +134,34 @@ static struct logdir *choose_directory(struct node *n, const struct uuid *direct
     return least;
 }
 
+/* A crash while a log changed places (storage/move.c) leaves it in two directories: that which the metadata
+ * says counts, and the other is put aside. Either may be NULL. */
+static struct log *one_of(struct log *a, struct log *b, struct node *n, const struct uuid *directory) {
+    if (!a || !b) return a ? a : b;
+    bool second = false;
+    for (int i = 0; i < n->logdirs_n; i++)
+        second |= n->logdirs[i] == log_dir(b) && uuid_equal(&n->directory_ids[i], directory);
+    struct log *other = second ? a : b;
+    LOG_WARN("storage", "%s is in two directories: that in %s is put aside as -stray", log_name(other),
+             logdir_path(log_dir(other)));
+    logdir_stray_log(log_dir(other), other);
+    return second ? b : a;
+}
+
 static struct log *open_log(void *arg, const struct replica_topic *t, int32_t index,
                             const struct uuid *directory) {
     struct node *n = arg;
     char name[300];
     struct log *log = NULL;
     snprintf(name, sizeof name, "%s-%d", t->name, index);
-    for (int i = 0; i < n->logdirs_n && !log; i++)
-        if (n->logdirs[i]) log = logdir_find(n->logdirs[i], name);
+    for (int i = 0; i < n->logdirs_n; i++)
+        if (n->logdirs[i]) log = one_of(log, logdir_find(n->logdirs[i], name), n, directory);
     if (log) {
         log_set_config(log, t->config);
         return log;
     }
-    struct logdir *d = choose_directory(n, directory);
+    struct logdir *d = n->mover ? mover_preferred(n->mover, name) : NULL;
+    if (!d || logdir_is_offline(d)) d = choose_directory(n, directory);
     int err = d ? logdir_create_log(d, t->name, index, &t->id, t->config, &log) : OE_OFFLINE;
     if (err) LOG_ERROR("storage", "%s: no log: %s", name, oerr_text(err));
     return err ? NULL : log;
@@ -504,6 +520,8 @@ static int open_all(struct node *n, struct strbuf *error) {
     n->replicas = replicas_create(n->id, &ops, n->workers);
     replicas_load(n->replicas, n->image);
     n->assignments = assignments_create(n);
+    n->mover = mover_create(n);
+    mover_load(n->mover);
     assignments_load(n->assignments, n->image);
     char *why = NULL;
     err = control_register(n->control, &why);
@@ -516,6 +534,7 @@ static int open_all(struct node *n, struct strbuf *error) {
 static void free_parts(struct node *n, bool stopped) {
     if (n->acceptors) acceptors_destroy(n->acceptors);
     if (n->workers) workers_destroy(n->workers);
+    mover_destroy(n->mover);
     if (n->housekeeping) housekeeping_destroy(n->housekeeping);
     for (int i = 0; i < n->nets_n; i++) net_destroy(n->nets[i]);
     free(n->nets);
@@ -576,6 +595,7 @@ void node_stop(struct node *n) {
     for (int i = 0; i < n->nets_n; i++) net_join(n->nets[i]);
     acceptors_close(n->acceptors);
     control_stop(n->control);
+    mover_stop(n->mover);
     housekeeping_stop(n->housekeeping);
     cleaners_stop(n->cleaners);
     workers_destroy(n->workers);

@@ -24,6 +24,7 @@ struct housekeeping;
 struct image_delta;
 struct log_config;
 struct logdir;
+struct mover;
 struct net;
 struct producer_ids;
 struct replicas;
@@ -71,6 +72,7 @@ struct node {
     struct producer_ids *producer_ids;
     struct quotas quotas; /* of clients: server/throttle */
     struct client_metrics *client_metrics;
+    struct mover *mover;
     int64_t broker_epoch;
     pthread_mutex_t image_lock;
     struct image *image;

@@ -193,6 +193,8 @@ int logdir_create_future(struct logdir *to, const struct log *l, struct log **fu
 /* Both closed, with both locks: f's directory takes l's name, l's gets another and is deleted later; l is the
  * log of f's directory then. f is as deleted, unlocked and let go. On an error l is as it was. */
 int logdir_replace(struct log *l, struct log *f, int64_t now_ms);
+/* Of logs whose topic is not known; lives as long as the directory. */
+const struct log_config *logdir_config(const struct logdir *d);
 /* Before anything in the directory is changed in this run. */
 int logdir_begin_changes(struct logdir *d);
 /* Deletes <stem>.<ext>.deleted for all extensions at due_ms. */

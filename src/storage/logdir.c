@@ -70,6 +70,8 @@ void logdir_fail(struct logdir *d, int err) {
     if (d->on_offline) d->on_offline(d->owner, d, err);
 }
 
+const struct log_config *logdir_config(const struct logdir *d) { return d->config; }
+
 uint64_t logdir_random(struct logdir *d) {
     pthread_mutex_lock(&d->lock);
     uint64_t x = random_u64(&d->random);
@@ -352,6 +354,7 @@ int logdir_replace(struct log *l, struct log *f, int64_t now_ms) {
     take_over(l, f);
     f->deleted = true;
     f->on_disk = false;
+    f->config = to->config;
     pthread_mutex_lock(&to->lock);
     was = hashmap_del(&to->logs, f->name, strlen(f->name));
     ASSERT(was == f);

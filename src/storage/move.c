@@ -24,11 +24,15 @@ bool log_move_name_fits(size_t topic_len, int32_t partition) {
     return topic_len + 1 + (size_t)digits + FUTURE_SUFFIX <= NAME_MAX_BYTES;
 }
 
-int log_move_begin(struct log *l, struct logdir *to, struct log **future) {
+int log_move_begin(struct log *l, struct logdir *to, struct log_config *own, struct log **future) {
     if (logdir_find(to, l->name)) return OE_EXISTS;
     int err = logdir_create_future(to, l, future);
     if (err) return err;
     logdir_hold(*future);
+    log_lock(l);
+    *own = *l->config;
+    log_unlock(l);
+    log_set_config(*future, own);
     return 0;
 }
 
@@ -98,8 +102,7 @@ int log_move_some(struct log *l, struct log *f, uint32_t max_bytes, struct codec
     if (!err && f->deleted) err = OE_OFFLINE;
     int64_t at = s.len ? s.offset : from < start ? start : from;
     /* It begins where the first batch does, or again behind a gap that retention made. */
-    if (!err && (empty ? at != f->end : at < f->end || from < start))
-        err = log_truncate_fully(f, at, now_ms);
+    if (!err && (empty ? at != f->end : at < f->end || from < start)) err = log_truncate_fully(f, at, now_ms);
     if (!err && s.len) err = append(f, bytes, &s, codec, now_ms);
     if (!err) log_set_high_watermark(f, high);
     if (!err) *moved = s.len;
@@ -111,6 +114,7 @@ int log_move_some(struct log *l, struct log *f, uint32_t max_bytes, struct codec
 /* May they change places now? [both locks] */
 static int ready(struct log *l, struct log *f, int64_t now_ms) {
     if (l->deleted || f->deleted) return OE_OFFLINE;
+    if (l->dir == f->dir) return OE_EXISTS; /* another move was faster */
     int err = log_open(l, now_ms);
     if (!err) err = log_open(f, now_ms);
     if (err) return err;
@@ -156,6 +160,7 @@ int log_move_finish(struct log *l, struct log *f, bool eager, int64_t now_ms) {
 void log_move_cancel(struct log *f, int64_t now_ms) {
     log_lock(f);
     bool gone = f->deleted;
+    f->config = logdir_config(f->dir);
     log_unlock(f);
     if (!gone) logdir_delete_log(f->dir, f, now_ms);
     logdir_release(f);

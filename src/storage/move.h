@@ -17,8 +17,9 @@
 struct codec;
 struct logdir;
 
-/* OE_EXISTS: it is there already. OE_INVALID: its name would be too long (log_move_name_fits). */
-int log_move_begin(struct log *l, struct logdir *to, struct log **future);
+/* own: room for the future log's configuration until finish or cancel. OE_EXISTS: it is there already.
+ * OE_INVALID: its name would be too long (log_move_name_fits). */
+int log_move_begin(struct log *l, struct logdir *to, struct log_config *own, struct log **future);
 /* May a log of a topic with a name so long be moved? Its directory's name has room for 255 bytes. */
 bool log_move_name_fits(size_t topic_len, int32_t partition);
 /* Copies up to about max_bytes (at least one batch); *moved: how many. 0 and *moved 0: there is nothing more

@@ -1,8 +1,9 @@
 """What administrators change: features, SCRAM users, leaders and assignments of partitions, voters and brokers."""
 
-from exchange import Peer, Side, compare, exchange
+from cluster_helpers import both
+from exchange import exchange
 from lib.broker import Broker
-from lib.case import Failure, case, check, main, wait_for
+from lib.case import case, check, main, wait_for
 from lib.wire import versions
 
 UPGRADE, SAFE, UNSAFE = 1, 2, 3
@@ -10,20 +11,6 @@ LEVELS = {
     "metadata.version": 30, "kraft.version": 0, "group.version": 1, "transaction.version": 2, "share.version": 1,
     "streams.version": 1, "eligible.leader.replicas.version": 1,
 }  # fmt: skip
-
-
-def both(scenario, kafka, ottla):
-    """A scenario against two brokers of its own."""
-    prefix = scenario.__name__.replace("_", "-")
-    sides = [Side(Peer(b.kind, b.bootstrap, prefix), scenario) for b in (kafka, ottla)]
-    for side in sides:
-        side.start()
-    for side in sides:
-        side.join()
-    lines, steps = compare(*sides)
-    if lines:
-        raise Failure(f"{len(lines)} differences in {steps} answers\n" + "\n".join(lines[:40]))
-    print(f"{steps} answers are the same")
 
 
 def update(peer, v, *updates, validate=False):

@@ -11,8 +11,10 @@
 #include "io/clock.h"
 #include "io/space.h"
 #include "io/worker.h"
+#include "metadata/version.h"
 #include "replica/replica.h"
 #include "replica/replicas.h"
+#include "server/mover.h"
 #include "server/node.h"
 #include "storage/log.h"
 #include "storage/logdir.h"
@@ -24,6 +26,9 @@ struct describe {
     struct describe_log_dirs_response out;
     struct replica **replicas; /* those asked for, with references, neighbours of one topic */
     size_t n;
+    struct log **futures; /* copies on their way, held */
+    size_t futures_n;
+    int16_t metadata_version;
 };
 
 static int by_place(const void *x, const void *y) {
@@ -59,6 +64,26 @@ static void take_named(struct describe *d) {
             d->replicas[d->n++] = d->replicas[i];
 }
 
+static void see_future(void *to, struct log *l) {
+    struct describe *d = to;
+    if (!log_is_future(l)) return;
+    d->futures = xrealloc(d->futures, (d->futures_n + 1) * sizeof *d->futures);
+    logdir_hold(l);
+    d->futures[d->futures_n++] = l;
+}
+
+/* The copy of the replica's log that is on its way to the directory, or NULL. */
+static struct log *future_of(const struct describe *d, const struct replica *p, const struct logdir *dir) {
+    for (size_t i = 0; i < d->futures_n; i++) {
+        size_t len;
+        const char *topic = log_topic(d->futures[i], &len);
+        if (log_dir(d->futures[i]) == dir && len == (size_t)p->topic->name_len &&
+            !memcmp(topic, p->topic->name, len) && log_partition(d->futures[i]) == p->index)
+            return d->futures[i];
+    }
+    return NULL;
+}
+
 static void fill_partitions(struct describe *d, const struct logdir *dir,
                             struct describe_log_dirs_response_describe_log_dirs_result *o) {
     const struct replica_topic *last = NULL;
@@ -68,7 +93,8 @@ static void fill_partitions(struct describe *d, const struct logdir *dir,
     if (!partitions || !o->topics) return;
     for (size_t i = 0; i < d->n; i++) {
         struct replica *p = d->replicas[i];
-        if (log_dir(p->log) != dir) continue;
+        struct log *future = log_dir(p->log) == dir ? NULL : future_of(d, p, dir);
+        if (log_dir(p->log) != dir && !future) continue;
         if (p->topic != last) {
             struct describe_log_dirs_response_describe_log_dirs_topic *t = &o->topics[o->topics_n++];
             const char *name = arena_strndup(&d->request->arena, p->topic->name, (size_t)p->topic->name_len);
@@ -78,10 +104,18 @@ static void fill_partitions(struct describe *d, const struct logdir *dir,
             last = p->topic;
         }
         log_lock(p->log);
-        int64_t size = replica_open(p, clock_wall_ms()) ? 0 : log_size(p->log);
+        int64_t size = replica_open(p, clock_wall_ms()) ? 0 : log_size(p->log), end = log_end_offset(p->log);
         log_unlock(p->log);
-        *partitions++ = (struct describe_log_dirs_response_describe_log_dirs_partition){
-            .partition_index = p->index, .partition_size = size};
+        struct describe_log_dirs_response_describe_log_dirs_partition one = {.partition_index = p->index,
+                                                                             .partition_size = size};
+        if (future) {
+            log_lock(future);
+            one.partition_size = log_size(future);
+            one.offset_lag = end - log_end_offset(future);
+            log_unlock(future);
+            one.is_future_key = true;
+        }
+        *partitions++ = one;
         o->topics[o->topics_n - 1].partitions_n++;
     }
 }
@@ -93,6 +127,7 @@ static void work(struct job *j) { /* a worker */
         d->replicas = replicas_all(n->replicas, &d->n);
     else
         take_named(d);
+    for (int i = 0; i < n->logdirs_n; i++) logdir_each(n->logdirs[i], see_future, d);
     d->out.results = request_array(d->request, (size_t)n->logdirs_n, sizeof *d->out.results);
     for (int i = 0; d->out.results && i < n->logdirs_n; i++) {
         struct describe_log_dirs_response_describe_log_dirs_result *o = &d->out.results[d->out.results_n++];
@@ -108,10 +143,13 @@ static void work(struct job *j) { /* a worker */
             continue;
         }
         disk_space(path, &o->total_bytes, &o->usable_bytes);
+        o->is_cordoned = d->metadata_version >= MV_4_3_IV0 && log_dir_is_cordoned(n, n->logdirs[i]);
         fill_partitions(d, n->logdirs[i], o);
     }
     for (size_t i = 0; i < d->n; i++) replica_unref(d->replicas[i]);
     free(d->replicas);
+    for (size_t i = 0; i < d->futures_n; i++) logdir_release(d->futures[i]);
+    free(d->futures);
 }
 
 static void finish(struct request *r) { request_finish(r, &((struct describe *)r->state)->out); }
@@ -126,6 +164,7 @@ void handle_describe_log_dirs(struct request *r, const struct describe_log_dirs_
     describe_log_dirs_response_init(&d->out);
     d->request = r;
     d->in = in;
+    d->metadata_version = request_image(r)->metadata_version;
     d->job.work = done;
     r->state = d;
     workers_submit(r->node->workers, &d->job);

@@ -22,7 +22,7 @@ struct env {
     struct sim_disk *disk;
     struct logdir *a, *b;
     struct log *l;
-    struct log_config config;
+    struct log_config config, own;
     struct codec *codec;
     int64_t now, flushed; /* every offset below was durable */
 };
@@ -98,7 +98,7 @@ static int flush(struct env *e) {
 static int move(struct env *e) {
     struct log *f;
     int64_t moved;
-    int err = log_move_begin(e->l, e->b, &f);
+    int err = log_move_begin(e->l, e->b, &e->own, &f);
     if (err) return err;
     for (int step = 0; !err && step < 100; step++) {
         err = log_move_some(e->l, f, 500, e->codec, e->now, &moved);
@@ -172,7 +172,7 @@ static void an_empty_log_moves(void **state) {
     log_lock(e.l);
     assert_int_equal(log_assign_epoch(e.l, 4), 0);
     log_unlock(e.l);
-    assert_int_equal(log_move_begin(e.l, e.b, &f), 0);
+    assert_int_equal(log_move_begin(e.l, e.b, &e.own, &f), 0);
     assert_true(log_is_future(f));
     assert_int_equal(log_move_some(e.l, f, 100, e.codec, e.now, &moved), 0);
     assert_int_equal(moved, 0);
@@ -190,7 +190,7 @@ static void one_that_is_given_up_leaves_nothing(void **state) {
     int64_t moved;
     begin(&e, 3);
     assert_int_equal(append(&e, 20), 0);
-    assert_int_equal(log_move_begin(e.l, e.b, &f), 0);
+    assert_int_equal(log_move_begin(e.l, e.b, &e.own, &f), 0);
     assert_int_equal(log_move_some(e.l, f, 300, e.codec, e.now, &moved), 0);
     assert_true(moved > 0);
     assert_int_equal(log_move_finish(e.l, f, true, e.now), OE_AGAIN);
@@ -239,9 +239,9 @@ static void the_disk_is_full_at_every_point(void **state) { faults(SIM_NOSPC); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_log_moves_while_it_is_written), cmocka_unit_test(an_empty_log_moves),
+        cmocka_unit_test(a_log_moves_while_it_is_written),     cmocka_unit_test(an_empty_log_moves),
         cmocka_unit_test(one_that_is_given_up_leaves_nothing), cmocka_unit_test(power_is_cut_at_every_point),
-        cmocka_unit_test(it_is_killed_at_every_point),        cmocka_unit_test(every_write_fails),
+        cmocka_unit_test(it_is_killed_at_every_point),         cmocka_unit_test(every_write_fails),
         cmocka_unit_test(the_disk_is_full_at_every_point)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
