@@ -5,6 +5,7 @@
 #   make check               what a compiler does not see: borders, lengths, banned functions, clang-format, clang-tidy, cppcheck
 #   make build               the release binary build/ottla
 #   make bench               ottla, Apache Kafka and the floor under the same load, and the ratios; QUICK=1: a few short scenarios
+#   make soak                one node under everything at once for MINUTES (30), and what must hold then
 #   make fuzz                fuzz each target for SECONDS=60; TARGETS="tests/fuzz/fuzz_messages.c": only these
 #   make install             PREFIX=/usr/local, DESTDIR=
 #   make deps                the packages of packages.txt; DEPS=0 skips them everywhere
@@ -40,7 +41,7 @@ SAN_ENV := SLOWER=10 ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=
 TESTS := $(or $(TESTS),unit wire crash fuzz)
 endif
 
-.PHONY: all build run test check bench fuzz install deps deps-build deps-check deps-test format lint clean
+.PHONY: all build run test check bench soak fuzz install deps deps-build deps-check deps-test format lint clean
 all: build
 
 deps: deps-build deps-check deps-test
@@ -69,6 +70,9 @@ check: build deps-check
 
 bench: build
 	@bench/compare $(if $(QUICK),--quick) $(BENCH)
+
+soak: build
+	@tests/soak $(if $(MINUTES),--minutes $(MINUTES)) $(SOAK)
 
 fuzz: deps-build deps-check
 	@tests/fuzz/run $(SECONDS) $(TARGETS)
