@@ -21,10 +21,11 @@ int offset_map_init(struct offset_map *m, int64_t bytes, double load_factor, int
     *m = (struct offset_map){.latest = -1};
     ASSERT(bytes >= 0 && expected >= 0);
     if (bytes > INT32_MAX) bytes = INT32_MAX; /* as the reference */
-    double slots = (double)(bytes / OFFSET_MAP_ENTRY), limit = slots * load_factor;
-    m->limit = limit < 1 ? 1 : limit > slots ? (size_t)slots : (size_t)limit;
+    size_t most = (size_t)bytes / OFFSET_MAP_ENTRY;
+    double limit = (double)most * load_factor;
+    m->limit = limit >= (double)most ? most : limit < 1 ? 1 : (size_t)limit;
     if (!m->limit) m->limit = 1;
-    size_t want = m->limit, most = (size_t)(bytes / OFFSET_MAP_ENTRY);
+    size_t want = m->limit;
     if ((uint64_t)expected < want) want = (size_t)expected + 1;
     want += want / 8 + 1;
     if (want > most) want = most;
