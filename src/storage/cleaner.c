@@ -21,7 +21,8 @@ struct picking {
 
 static bool is_candidate(const struct log *l, int64_t now_ms) {
     if (l->deleted || l->future || l->cleaning || l->uncleanable || !l->config->cleanup_compact) return false;
-    if (!l->on_disk || logdir_is_offline(l->dir)) return false;
+    /* One that a crash has left is read by who recovers it, not here. */
+    if (!l->on_disk || l->unverified || logdir_is_offline(l->dir)) return false;
     return l->open || l->clean_seen_end != l->end || now_ms >= l->clean_again_ms;
 }
 
