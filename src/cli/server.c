@@ -12,6 +12,7 @@
 #include "cli/outside.h"
 #include "config/config.h"
 #include "config/properties.h"
+#include "http/http.h"
 #include "io/file.h"
 #include "server/node.h"
 
@@ -63,6 +64,15 @@ static void say_ready(const struct node *n) {
                  n->cluster_id, n->endpoints[i].listener, n->endpoints[i].host, n->endpoints[i].port);
 }
 
+/* Without a file the listener is only a convenience: a second node on the machine goes without it. */
+static struct http *listen_http(const struct config *c, bool must, struct strbuf *error) {
+    struct http *http = http_open(c, error);
+    if (http || !error->len || must) return http;
+    LOG_WARN("http", "%s; no metrics and health by HTTP", strbuf_str(error));
+    strbuf_reset(error);
+    return NULL;
+}
+
 int cli_server(int argc, char **argv) {
     const char *path = NULL, *overrides[OVERRIDES_MAX];
     int n = 0, status = 0;
@@ -92,7 +102,8 @@ int cli_server(int argc, char **argv) {
     if (!c) return status;
     struct strbuf error;
     strbuf_init(&error, 4096);
-    struct node *node = node_start(c, &error);
+    struct http *http = listen_http(c, path != NULL, &error);
+    struct node *node = error.len ? NULL : node_start(c, &error);
     if (!node) {
         status = fail(strbuf_str(&error));
         strbuf_free(&error);
@@ -100,9 +111,12 @@ int cli_server(int argc, char **argv) {
     }
     strbuf_free(&error);
     say_ready(node);
+    http_start(http, node);
     int number;
     sigwait(&set, &number);
     LOG_INFO("server", "stopping (%s)", strsignal(number));
+    http_leave(http);
+    http_stop(http);
     node_stop(node);
     LOG_INFO("server", "stopped");
     return 0;

@@ -30,10 +30,11 @@ static const struct config_pair no_file_values[] = {
     {"transaction.state.log.min.isr", "1"},
     {"share.coordinator.state.topic.replication.factor", "1"},
     {"share.coordinator.state.topic.min.isr", "1"},
+    {"ottla.http.listeners", "HTTP://127.0.0.1:9644"},
 };
 enum { NO_FILE_VALUES = sizeof no_file_values / sizeof *no_file_values };
 
-static const char listener_prefix[] = "listener.name.";
+static const char listener_prefix[] = "listener.name.", http_listeners[] = "ottla.http.listeners";
 
 static struct config *config_new(bool no_file) {
     struct config *c = xcalloc(1, sizeof *c);
@@ -169,7 +170,8 @@ static void warn_unknown(const struct config *c) {
         const char *name = c->fixed.pairs[i].name;
         int id = config_find(name);
         if (id >= 0 && !config_def((enum cfg_id)id)->dynamic_only) continue;
-        if (config_listener_base(name) || starts_with(name, "config.providers.") ||
+        if (!strcmp(name, http_listeners) || config_listener_base(name) ||
+            starts_with(name, "config.providers.") ||
             starts_with(name, config_string(c, CFG_REMOTE_LOG_STORAGE_MANAGER_IMPL_PREFIX)) ||
             starts_with(name, config_string(c, CFG_REMOTE_LOG_METADATA_MANAGER_IMPL_PREFIX)))
             continue;
@@ -268,6 +270,11 @@ const char *config_string(const struct config *c, enum cfg_id id) {
 
 const char *config_raw(const struct config *c, const char *name) {
     return config_layer_get(c->current, name);
+}
+
+const char *config_http_listeners(const struct config *c) {
+    const char *value = config_raw(c, http_listeners);
+    return value ? value : "";
 }
 
 const char *config_for_listener(const struct config *c, const char *listener, const char *mechanism,

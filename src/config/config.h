@@ -97,6 +97,9 @@ const char *config_raw(const struct config *c, const char *name);
  * NULL: none. mechanism, when not NULL, is tried first: listener.name.<listener>.<mechanism>.<key>. */
 const char *config_for_listener(const struct config *c, const char *listener, const char *mechanism,
                                 enum cfg_id id);
+/* ottla.http.listeners, a key of our own: "HTTP://host:port,…" for metrics and health; "" is none, the
+ * default but for a node that was started without a file. */
+const char *config_http_listeners(const struct config *c);
 /* log.retention.ms and its coarser synonyms as one number; likewise log.roll, log.roll.jitter,
  * log.flush.interval. */
 int64_t config_log_retention_ms(const struct config *c); /* -1: for ever */

@@ -13,6 +13,7 @@
 
 #include "base/uuid.h"
 #include "io/worker.h"
+#include "metrics/counter.h"
 
 struct log;
 struct replica;
@@ -39,10 +40,12 @@ struct replica {
     struct log *log;
     int32_t leader_epoch; /* under the log's lock, like the two behind it */
     int32_t replicas_n, isr_n;
-    bool deleted;            /* under the log's lock: the topic is gone */
-    bool flushing;           /* a flush job is running */
-    _Atomic bool recovering; /* a job opens the log */
-    _Atomic bool moving;     /* to another directory: who moves it tells the controller where it is */
+    struct counter bytes_in, messages_in; /* likewise: what was written while the node measures */
+    _Atomic int64_t bytes_out;            /* what fetches were answered with */
+    bool deleted;                         /* under the log's lock: the topic is gone */
+    bool flushing;                        /* a flush job is running */
+    _Atomic bool recovering;              /* a job opens the log */
+    _Atomic bool moving; /* to another directory: who moves it tells the controller where it is */
     struct waiter *waiters;
     struct flush_waiter *flush_next, *flush_now; /* wait for the next job; for the running one */
     struct job flush_job, recover_job;

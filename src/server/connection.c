@@ -28,9 +28,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/clock.h"
 #include "io/file.h"
 #include "server/acceptor.h"
 #include "server/dispatch.h"
+#include "server/measure.h"
 #include "server/net.h"
 #include "server/node.h"
 #include "server/throttle.h"
@@ -330,7 +332,9 @@ static void send_answers(struct connection *c) {
  * closes for something that came behind them. */
 static void drain(struct connection *c) {
     struct net *n = c->net;
+    int64_t now = n->measures && c->first && c->first->done ? clock_mono_ns() : 0;
     for (struct request *r; (r = c->first) && r->done && !r->failed;) {
+        if (r->timing) measure_answered(n->measures, r, now);
         if (!r->silent && dispatch_encode(r, n)) {
             c->closing = true;
             net_out_reset(n);
@@ -425,6 +429,7 @@ static void process(struct connection *c) {
     ASSERT(!n->bursting);
     n->bursting = c;
     c->busy = true;
+    if (n->measures) measure_burst(n->measures);
     run_requests(c);
     int64_t since = throttle_clock(c);
     appender_flush(&n->appender);
@@ -505,6 +510,7 @@ static void on_events(struct loop_fd *f, uint32_t events) {
         return;
     }
     touch(c);
+    if (n->measures && !c->in) c->read_ns = clock_mono_ns();
     if (receive(c, most)) {
         connection_close(c, NULL);
         return;
@@ -527,6 +533,7 @@ void connection_open(struct net *n, struct acceptor *from, int fd, const struct 
     c->out_last = &c->out_first;
     c->interest = LOOP_READ;
     n->connections++;
+    if (n->measures) counter_add(&n->measures->connections, 1);
     touch(c);
     net_watch_idle(n);
     if (loop_add(n->loop, &c->io, LOOP_READ)) connection_close(c, "epoll failed");

@@ -44,6 +44,7 @@ struct connection {
     struct connection *older, *newer; /* in net's list by last activity */
     int64_t active_ms;
     struct share_link *share;               /* the share session that was begun on it; owned, may be NULL */
+    int64_t read_ns;                        /* when the first bytes that wait were read; server/measure */
     char *software_name, *software_version; /* of ApiVersions; owned, may be NULL */
     struct uuid client_instance;            /* of client metrics, that ends with it; zero: none */
 };

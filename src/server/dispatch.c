@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "server/connection.h"
+#include "server/measure.h"
 #include "server/net.h"
 #include "server/node.h"
 #include "server/throttle.h"
@@ -94,12 +95,14 @@ void dispatch_frame(struct connection *c, const uint8_t *frame, size_t n) {
         return;
     }
     link_request(c, r);
+    if (c->net->measures) measure_begin(c->net->measures, r, c->read_ns, n);
     if (throttle_on(r->node)) {
         throttle_begin(r, n);
         h->handle(r, body);
         throttle_handled(r);
     } else
         h->handle(r, body);
+    if (c->net->measures) measure_handled(c->net->measures, r);
 }
 
 int dispatch_encode(struct request *r, struct net *n) {

@@ -10,6 +10,7 @@
 #include "record/compress.h"
 #include "server/connection.h"
 #include "server/fetch_wait.h"
+#include "server/measure.h"
 #include "server/node.h"
 
 enum {
@@ -196,6 +197,7 @@ struct net *net_create(struct node *node, int index) {
     appender_init(&n->appender, n);
     loop_at_end(n->loop, end_of_iteration, n);
     n->codec = codec_create();
+    if (*config_http_listeners(node->config)) n->measures = measures_new();
     return n;
 }
 
@@ -236,6 +238,7 @@ void net_destroy(struct net *n) {
     }
     writer_free(&n->out);
     codec_destroy(n->codec);
+    measures_free(n->measures);
     loop_destroy(n->loop);
     free(n);
 }

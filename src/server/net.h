@@ -16,6 +16,7 @@ struct codec;
 struct inbuf;
 struct node;
 struct fetch_wait;
+struct measures;
 
 enum { INBUF_SIZE = 4 << 20, RECV_SIZE = 256 << 10, POOLED_BUFFERS = 8, POOLED_REQUESTS = 64 };
 
@@ -40,13 +41,14 @@ struct net {
     struct timer pressure_timer;
     struct connection *turn; /* of this loop's, which has the turn (request_memory) */
     struct timer turn_timer;
-    int connections;
+    _Atomic int connections;
     struct mail retire;
     atomic_bool retiring;
-    struct codec *codec;      /* for recompression and looking into compressed batches */
-    struct fetch_wait *woken; /* fetches to look at again at the end of the burst */
-    struct request *handling; /* in its handler, since; while quotas on time are set */
-    int64_t handling_since;   /* ns */
+    struct codec *codec;       /* for recompression and looking into compressed batches */
+    struct fetch_wait *woken;  /* fetches to look at again at the end of the burst */
+    struct measures *measures; /* owned; NULL: nothing is measured */
+    struct request *handling;  /* in its handler, since; while quotas on time are set */
+    int64_t handling_since;    /* ns */
 };
 
 /* Counts parts of requests and of answers that stay; bytes < 0: they have gone. */

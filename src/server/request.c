@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "server/acceptor.h"
 #include "server/connection.h"
+#include "server/measure.h"
 #include "server/net.h"
 #include "server/node.h"
 #include "server/throttle.h"
@@ -38,6 +39,7 @@ static void done(struct request *r) {
     ASSERT(!r->done);
     r->done = true;
     if (throttle_on(r->node)) throttle_finish(r);
+    if (r->timing) measure_done(r);
     if (r->orphan)
         net_request_free(r->net, r);
     else

@@ -32,6 +32,7 @@ struct image;
 struct net;
 struct node;
 struct reader;
+struct timing;
 struct writer;
 struct request;
 
@@ -78,6 +79,7 @@ struct request {
     bool failed;                       /* done, and the connection ends here */
     bool metered, charged;             /* server/throttle: it began under quotas; its time is counted */
     int32_t throttle_ms;               /* a quota asks for that much silence after the answer */
+    struct timing *timing;             /* server/measure; NULL: nothing is measured */
     int64_t local_ns;                  /* of the loop, in its handler; while quotas on time are set */
     const void *out;                   /* the response, once done */
     void (*resume)(struct request *r); /* of request_resume */

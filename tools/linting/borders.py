@@ -23,6 +23,7 @@ LEVEL = {folder: n for n, level in enumerate(LEVELS) for folder in level}
 # On the same level only these, each for a reason.
 SIDEWAYS = {
     ("kraft", "controller"): "the node feeds the pure controller with events and replays its records",
+    ("metrics", "wire"): "labels are strings as messages have them",
     ("coord", "group"): "the runtime drives the pure cores",
     ("coord", "share"): "the runtime drives the pure cores",
     ("coord", "txn"): "the runtime drives the pure cores",
@@ -36,7 +37,7 @@ NARROW = {"raft": PURE, "controller": PURE, "group": PURE, "share": PURE, "txn":
 
 # Files that may reach further than their folder.
 WIDER = {
-    "src/cli/server.c": {"server"},               # starts the server
+    "src/cli/server.c": {"server", "http"},       # starts the server
     "src/cli/log.c": {"storage", "metadata"},     # reads segments and the metadata log
     "src/cli/storage.c": {"storage", "metadata", "kraft"},  # formats a data directory
 }

@@ -21,6 +21,7 @@
 #include "server/fetch_session.h"
 #include "server/fetch_wait.h"
 #include "server/lookup.h"
+#include "server/measure.h"
 #include "server/net.h"
 #include "server/node.h"
 #include "server/throttle.h"
@@ -201,12 +202,22 @@ static int32_t choose(struct fetch *f, struct part **chosen) {
     return n;
 }
 
+static void measure_part(struct measures *m, const struct part *p) {
+    counter_add(&m->fetched, 1);
+    if (p->error) counter_add(&m->fetch_failed, 1);
+    if (!p->slice.len) return;
+    counter_add(&m->bytes_out, p->slice.len);
+    atomic_fetch_add_explicit(&p->replica->bytes_out, p->slice.len, memory_order_relaxed);
+}
+
 /* The answer goes: the session remembers what it said. */
 static void remember(struct fetch *f) {
+    struct measures *m = f->request->net->measures;
     for (int32_t i = 0; i < f->parts_n; i++) {
         struct part *p = &f->parts[i];
         fetch_item_answer(&f->context, p->item, p->error, p->high_watermark, p->log_start, p->slice.len > 0,
                           p->diverging_epoch >= 0);
+        if (m) measure_part(m, p);
     }
 }
 

@@ -27,6 +27,7 @@
 #include "server/appender.h"
 #include "server/error_map.h"
 #include "server/lookup.h"
+#include "server/measure.h"
 #include "server/net.h"
 #include "server/node.h"
 #include "server/verification.h"
@@ -92,8 +93,17 @@ static bool any_failed(const struct produce_response *out) {
     return false;
 }
 
+static void measure(struct measures *m, const struct produce_response *out) {
+    for (int32_t t = 0; t < out->responses_n; t++) {
+        counter_add(&m->produced, out->responses[t].partition_responses_n);
+        for (int32_t i = 0; i < out->responses[t].partition_responses_n; i++)
+            if (out->responses[t].partition_responses[i].error_code) counter_add(&m->produce_failed, 1);
+    }
+}
+
 static void finish(struct request *r) {
     struct produce *p = r->state;
+    if (r->net->measures) measure(r->net->measures, &p->out);
     if (p->out_of_memory)
         request_fail(r, "the request is too large for its memory");
     else if (p->acks)
@@ -191,6 +201,13 @@ static void refused(struct request *r, struct replica *replica, const struct log
     a->error_message = result->message ? kstr_of(result->message) : KSTR_NULL;
 }
 
+static void measure_append(struct measures *m, struct replica *p, const struct log_append_result *result) {
+    counter_add(&p->bytes_in, (int64_t)result->bytes);
+    counter_add(&p->messages_in, result->count);
+    counter_add(&m->bytes_in, (int64_t)result->bytes);
+    counter_add(&m->messages_in, result->count);
+}
+
 /* Queues one batch; true when it waits for the gathered write. */
 static bool append(struct produce *p, struct replica *replica, uint8_t *bytes, size_t n, uint64_t guard,
                    struct produce_slot *slot) {
@@ -223,6 +240,7 @@ static bool append(struct produce *p, struct replica *replica, uint8_t *bytes, s
         refused(r, replica, &result, a);
         return false;
     }
+    if (r->net->measures && !result.duplicate) measure_append(r->net->measures, replica, &result);
     a->base_offset = result.first_offset;
     a->log_append_time_ms = result.append_time;
     a->log_start_offset = result.log_start;
