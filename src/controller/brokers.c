@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { CHANGE_SET = 1, CHANGE_CLEAR = -1 }; /* BrokerRegistrationFencingChange and its like */
+enum { FIRST_CHANGE_WITH_CORDONED = 3 };
 
 int16_t broker_check_epoch(const struct image *i, int32_t id, int64_t epoch) {
     const struct broker *b = image_broker(i, id);
@@ -185,6 +186,35 @@ int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t ep
     records->atomic = false;
     elections_add(c, broker, NO_LEADER, NO_LEADER, records);
     add_change(broker, epoch, CHANGE_SET, 0, records);
+    return 0;
+}
+
+static bool has_dir(const struct uuid *dirs, int32_t n, const struct uuid *dir) {
+    for (int32_t i = 0; i < n; i++)
+        if (uuid_equal(&dirs[i], dir)) return true;
+    return false;
+}
+
+/* A broker that has not said anything has none. */
+static bool same_dirs(const struct broker *b, const struct uuid *dirs, int32_t n) {
+    int32_t before = b->cordoned_n > 0 ? b->cordoned_n : 0;
+    for (int32_t i = 0; i < n; i++)
+        if (!has_dir(b->cordoned, before, &dirs[i])) return false;
+    return before == n;
+}
+
+int16_t controller_cordon(struct controller *c, int32_t broker, int64_t epoch, const struct uuid *dirs,
+                          int32_t n, struct record_list *records) {
+    struct broker_registration_change_record rec;
+    int16_t code = broker_check_epoch(c->image, broker, epoch);
+    if (code || c->image->metadata_version < MV_4_3_IV0 || same_dirs(image_broker(c->image, broker), dirs, n))
+        return code;
+    broker_registration_change_record_init(&rec);
+    rec.broker_id = broker;
+    rec.broker_epoch = epoch;
+    rec.cordoned_log_dirs = (struct uuid *)(uintptr_t)dirs;
+    rec.cordoned_log_dirs_n = n;
+    record_add_broker_registration_change(records, FIRST_CHANGE_WITH_CORDONED, &rec);
     return 0;
 }
 

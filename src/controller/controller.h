@@ -203,6 +203,10 @@ int16_t controller_begin_shutdown(struct controller *c, int32_t broker, int64_t 
                                   struct record_list *records);
 int16_t controller_fence_broker(struct controller *c, int32_t broker, int64_t epoch,
                                 struct record_list *records);
+/* The broker says which of its directories take no new replicas (cordoned.log.dirs); ignored below 4.3-IV0.
+ */
+int16_t controller_cordon(struct controller *c, int32_t broker, int64_t epoch, const struct uuid *dirs,
+                          int32_t n, struct record_list *records);
 /* Forgets a broker that will not come back. 0 or KERR_BROKER_ID_NOT_REGISTERED. */
 int16_t controller_unregister_broker(struct controller *c, int32_t broker, struct record_list *records);
 

@@ -17,6 +17,7 @@
 #include "kraft/reconfigure.h"
 #include "metadata/version.h"
 #include "server/config_hooks.h"
+#include "server/mover.h"
 #include "server/node.h"
 #include "storage/logdir.h"
 
@@ -282,6 +283,34 @@ static void broker_state(struct control *c,
     else
         control_commit(c, &records);
     record_list_free(&records);
+}
+
+/* A letter to itself, because the configuration changes within a commit. */
+static void on_cordon(struct mail *m) {
+    struct control *c = (struct control *)((char *)m - offsetof(struct control, cordon));
+    struct node *n = c->node;
+    struct uuid *dirs = xcalloc((size_t)n->logdirs_n + 1, sizeof *dirs);
+    struct record_list records;
+    int32_t count = 0;
+    c->cordoning = false;
+    for (int i = 0; i < n->logdirs_n; i++)
+        if (log_dir_is_cordoned(n, n->logdirs[i])) dirs[count++] = n->directory_ids[i];
+    record_list_init(&records);
+    int16_t error = controller_cordon(c->controller, n->id, n->broker_epoch, dirs, count, &records);
+    if (error)
+        LOG_WARN("control", "cordoned.log.dirs is not known to the controller: %s", kerr_name(error));
+    else if (!control_commit(c, &records) && records.n)
+        LOG_INFO("control", "%d of %d log directories take no new partitions (cordoned.log.dirs)", count,
+                 n->logdirs_n);
+    record_list_free(&records);
+    free(dirs);
+}
+
+void control_cordon(struct control *c) {
+    if (c->cordoning) return;
+    c->cordoning = true;
+    c->cordon.deliver = on_cordon;
+    loop_post(c->loop, &c->cordon);
 }
 
 void control_unfence(struct control *c) { broker_state(c, controller_unfence_broker); }

@@ -20,6 +20,8 @@ struct control {
     struct kraft *kraft;
     struct controller *controller;
     struct timer tick; /* kraft's */
+    struct mail cordon;
+    bool cordoning;
 };
 
 /* A command: runs on the control thread; fills the response that it will finish with and adds records. */
@@ -36,6 +38,8 @@ struct control *control_create(struct node *node);
 int control_open(struct control *c, struct kraft_options *options, char **why);
 int control_register(struct control *c, char **why);
 void control_unfence(struct control *c);
+/* Control thread, or before it runs: the controller soon learns which directories take no new replicas. */
+void control_cordon(struct control *c);
 /* Control thread: no log is left that a crash had left to be recovered. */
 void control_recovered(struct control *c);
 void control_start(struct control *c);

@@ -125,11 +125,18 @@ const struct node_endpoint *node_endpoint(const struct node *n, const char *list
 
 static struct logdir *choose_directory(struct node *n, const struct uuid *directory) {
     struct logdir *least = NULL;
+    bool least_cordoned = false; /* such a one only when there is no other */
     for (int i = 0; i < n->logdirs_n; i++) {
-        if (!n->logdirs[i]) continue;
-        if (uuid_equal(&n->directory_ids[i], directory)) return n->logdirs[i];
-        if (logdir_is_offline(n->logdirs[i])) continue;
-        if (!least || logdir_count(n->logdirs[i]) < logdir_count(least)) least = n->logdirs[i];
+        struct logdir *d = n->logdirs[i];
+        if (!d) continue;
+        if (uuid_equal(&n->directory_ids[i], directory)) return d;
+        if (logdir_is_offline(d)) continue;
+        bool cordoned = log_dir_is_cordoned(n, d);
+        if (least && (cordoned > least_cordoned ||
+                      (cordoned == least_cordoned && logdir_count(d) >= logdir_count(least))))
+            continue;
+        least = d;
+        least_cordoned = cordoned;
     }
     return least;
 }
@@ -471,6 +478,7 @@ void node_reconfigure(struct node *n) {
     struct config *config = node_config(n);
     use_loops(n, loops_wanted(config));
     if (n->acceptors) acceptors_reconfigure(n->acceptors);
+    control_cordon(n->control);
     config_unref(config);
 }
 

@@ -272,6 +272,47 @@ def network_threads():
                 again.close()
 
 
+def directories_of(connection):
+    """{path: (is cordoned, number of partitions)}"""
+    answer = connection.call("DescribeLogDirs", 5, topics=None)
+    return {
+        d["logDir"]: (d["isCordoned"], sum(len(t["partitions"]) for t in d["topics"]))
+        for d in answer["results"]
+    }
+
+
+@case(seconds=60, needs=())
+def cordoned_directories():
+    """A cordoned directory keeps what it has and takes no more; with all of them cordoned no topic is made."""
+    broker = Broker("ottla")
+    paths = [os.path.join(broker.folder, name) for name in ("data", "more")]
+    with open(broker.properties, "a", encoding="utf-8") as f:
+        f.write(f"log.dirs={','.join(paths)}\nnum.partitions=4\n")
+    make = lambda c, name: c.call(  # noqa: E731
+        "CreateTopics",
+        7,
+        topics=[{"name": name, "numPartitions": 4, "replicationFactor": 1}],
+        timeoutMs=10000,
+    )["topics"][0]["errorCode"]
+    counts = lambda c: [directories_of(c)[p] for p in paths]  # noqa: E731
+    with broker.start():
+        with wire.Connection(broker.bootstrap) as c:
+            equal(make(c, "a"), 0, "a topic")
+            equal([n for _, n in counts(c)], [2, 2], "both take their part")
+            equal(alter(c, BROKER, "1", cordoned_log_dirs=paths[1]), 0, "one is cordoned")
+            equal(make(c, "b"), 0, "another topic")
+            equal(counts(c), [(False, 6), (True, 2)], "the other one takes all of it")
+            equal(alter(c, BROKER, "1", cordoned_log_dirs="*"), 0, "all are")
+            wait_for(lambda: make(c, "c") == 38, "no topic is made")
+        broker.stop()
+        broker.start()
+        with wire.Connection(broker.bootstrap) as c:
+            wait_for(lambda: make(c, "d") == 38, "nor after a restart")
+            equal(alter(c, BROKER, "1", cordoned_log_dirs=None), 0, "none is")
+            wait_for(lambda: make(c, "e") == 0, "a topic is made again")
+            check(all(n > 2 for _, n in counts(c)), lambda: f"both took some: {counts(c)}")
+
+
 @case(seconds=60, needs=())
 def levels_of_loggers():
     """What BROKER_LOGGER sets acts on the lines of that part alone, and inherits as in Kafka."""
