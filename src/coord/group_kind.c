@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "coord/coord.h"
 #include "group/shard.h"
+#include "group/share_answer.h"
 
 struct group_place {
     struct group_shard *shard;
@@ -109,6 +110,10 @@ static struct kstr key_of(const struct coord_op *op) {
     case GROUP_API_OFFSET_DELETE: return ((const struct offset_delete_request *)op->request)->group_id;
     case GROUP_API_CONSUMER_HEARTBEAT:
         return ((const struct consumer_group_heartbeat_request *)op->request)->group_id;
+    case GROUP_API_SHARE_HEARTBEAT:
+        return ((const struct share_group_heartbeat_request *)op->request)->group_id;
+    case GROUP_API_SHARE_STATES: return ((const struct group_share_states *)op->request)->group;
+    case GROUP_API_SHARE_DESCRIBE:
     case GROUP_API_DESCRIBE:
     case GROUP_API_CONSUMER_DESCRIBE:
     case GROUP_API_DELETE: return *(const struct kstr *)op->request;

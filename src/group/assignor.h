@@ -41,6 +41,9 @@ bool assign_uniform_uneven(struct assign_input *in); /* the part of it for membe
  * ranges of topics with the same number of partitions go to the same member. */
 bool assign_range(struct assign_input *in);
 
+/* For share groups: a partition may go to several members; only those in `assignable` are given. */
+bool assign_simple(struct assign_input *in, const struct assigned *assignable);
+
 /* Numbers the partitions of all topics. false: too many. */
 bool assign_input_number(struct assign_input *in);
 /* The index of a topic, or -1. */

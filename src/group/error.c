@@ -11,9 +11,12 @@
 #include "api/offset_commit.h"
 #include "api/offset_delete.h"
 #include "api/offset_fetch.h"
+#include "api/share_group_describe.h"
+#include "api/share_group_heartbeat.h"
 #include "api/sync_group.h"
 #include "base/kerr.h"
 #include "group/own.h"
+#include "group/share_answer.h"
 #include "group/state.h"
 
 enum { FETCH_ERROR_VERSION = 2 }; /* of OffsetFetch: before it errors are on each partition */
@@ -152,6 +155,24 @@ static void *consumer_describe_error(const struct kstr *id, int16_t error, struc
     return r;
 }
 
+static void *share_heartbeat_error(int16_t error, struct arena *a) {
+    struct group_share_heartbeat *r = arena_calloc(a, 1, sizeof *r);
+    if (!r) return NULL;
+    share_group_heartbeat_response_init(&r->response);
+    r->response.error_code = error;
+    r->response.error_message = kstr_of(kerr_message(error));
+    return r;
+}
+
+static void *share_describe_error(const struct kstr *id, int16_t error, struct arena *a) {
+    struct share_group_describe_response_described_group *r = arena_alloc(a, sizeof *r);
+    if (!r) return NULL;
+    share_group_describe_response_described_group_init(r);
+    r->group_id = *id;
+    r->error_code = error;
+    return r;
+}
+
 void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error,
                            struct arena *arena) {
     switch (api) {
@@ -168,6 +189,9 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_LIST: return list_error(error, arena);
     case GROUP_API_DELETE: return delete_error(request, error, arena);
     case GROUP_API_CONSUMER_HEARTBEAT: return consumer_heartbeat_error(error, arena);
+    case GROUP_API_SHARE_HEARTBEAT: return share_heartbeat_error(error, arena);
+    case GROUP_API_SHARE_DESCRIBE: return share_describe_error(request, error, arena);
+    case GROUP_API_SHARE_STATES: return (void *)(uintptr_t)request;
     case GROUP_API_CONSUMER_DESCRIBE: return consumer_describe_error(request, error, arena);
     }
     return NULL;

@@ -7,6 +7,7 @@
 #include "group/consumer.h"
 #include "group/foreign.h"
 #include "group/own.h"
+#include "group/share_group.h"
 #include "metadata/image.h"
 #include "records/group.h"
 #include "wire/reader.h"
@@ -16,6 +17,7 @@
 const struct modern_kind *modern_kind_of(enum group_kind type) {
     switch (type) {
     case GROUP_KIND_CONSUMER: return &consumer_kind;
+    case GROUP_KIND_SHARE: return &share_kind;
     default: return NULL;
     }
 }
@@ -35,6 +37,12 @@ static const struct row {
     [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
     [GROUP_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
     [GROUP_CONSUMER_GROUP_REGULAR_EXPRESSION] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
+    [GROUP_SHARE_GROUP_METADATA] = {GROUP_KIND_SHARE, SECOND_NONE, true},
+    [GROUP_SHARE_GROUP_MEMBER_METADATA] = {GROUP_KIND_SHARE, SECOND_PART, false},
+    [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_SHARE, SECOND_NONE, false},
+    [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_SHARE, SECOND_PART, false},
+    [GROUP_SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_SHARE, SECOND_PART, false},
+    [GROUP_SHARE_GROUP_STATE_PARTITION_METADATA] = {GROUP_KIND_SHARE, SECOND_NONE, false},
 };
 
 static const struct row *row_of(int16_t type) {
@@ -181,6 +189,12 @@ void modern_target_set(struct modern *m, struct kstr member, struct assigned *pa
 void modern_target_drop(struct modern *m, struct kstr member) {
     struct target *t = hashmap_del(&m->targets, member.s, (size_t)member.len);
     if (t) free_target(t);
+}
+
+bool modern_may_assign(const struct group_shard *s, const struct modern *m, const char *key,
+                       const struct group_setting *interval) {
+    int32_t ms = modern_setting(s, m->id, key, interval);
+    return m->assignment_ms == 0 || ms == 0 || s->now.wall >= m->assignment_ms + ms;
 }
 
 /* --- timers --- */

@@ -126,6 +126,10 @@ void subscriptions_free(struct hashmap *topics);
 
 /* --- target assignment --- */
 
+/* Whether the time since the last assignment is long enough for another; key: of the group's own setting. */
+bool modern_may_assign(const struct group_shard *s, const struct modern *m, const char *key,
+                       const struct group_setting *interval);
+
 const struct target *modern_target(const struct modern *m, struct kstr member);
 /* partitions: taken over, owned; NULL: empty. */
 void modern_target_set(struct modern *m, struct kstr member, struct assigned *partitions);

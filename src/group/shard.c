@@ -12,6 +12,7 @@
 #include "group/foreign.h"
 #include "group/own.h"
 #include "group/record.h"
+#include "group/share_group.h"
 #include "group/state.h"
 #include "metadata/image.h"
 
@@ -189,6 +190,9 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
         [GROUP_API_LIST] = list_step,
         [GROUP_API_DELETE] = delete_step,
         [GROUP_API_CONSUMER_HEARTBEAT] = consumer_heartbeat_step,
+        [GROUP_API_SHARE_HEARTBEAT] = share_heartbeat_step,
+        [GROUP_API_SHARE_DESCRIBE] = share_describe_step,
+        [GROUP_API_SHARE_STATES] = share_states_step,
         [GROUP_API_CONSUMER_DESCRIBE] = consumer_describe_step,
     };
     ASSERT(event->handle && event->arena && event->api < sizeof steps / sizeof *steps);
@@ -221,6 +225,7 @@ void group_shard_topics_deleted(struct group_shard *s, const struct kstr *names,
     struct hashmap_entry *e, *p;
     for (size_t i = 0; (e = hashmap_next(&s->groups, &i));) {
         struct group *g = e->value;
+        if (g->type == GROUP_KIND_SHARE && g->modern) share_forget_topics(s, share_of(g->modern), ids, n);
         for (int32_t t = 0; t < n; t++) {
             struct topic_offsets *topic = offsets_topic(&g->offsets, names[t]);
             for (size_t j = 0; topic && (p = hashmap_next(&topic->partitions, &j));) {

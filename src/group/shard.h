@@ -64,6 +64,13 @@ struct group_consumer_config {
     int32_t assignors_n;
 };
 
+/* group.share.*, ms. */
+struct group_share_config {
+    struct group_setting session_timeout, heartbeat_interval, assignment_interval;
+    int32_t max_size;
+    int32_t initialize_retry_interval_ms;
+};
+
 /* Milliseconds and bytes; the names are those of the broker's configuration. */
 struct group_config {
     int32_t group_initial_rebalance_delay_ms;
@@ -73,6 +80,7 @@ struct group_config {
     int64_t offsets_retention_ms; /* offsets.retention.minutes */
     int64_t offsets_retention_check_interval_ms;
     struct group_consumer_config consumer;
+    struct group_share_config share;
 };
 
 /* Timers run on the monotonic clock, records carry the wall clock. Both in ms. */
@@ -94,6 +102,9 @@ enum group_api {
     GROUP_API_LIST,               /* struct list_groups_request → struct list_groups_response */
     GROUP_API_DELETE,             /* struct kstr, a group id → struct deletable_group_result */
     GROUP_API_CONSUMER_HEARTBEAT, /* struct consumer_group_heartbeat_request → … */
+    GROUP_API_SHARE_HEARTBEAT,    /* struct share_group_heartbeat_request → struct group_share_heartbeat */
+    GROUP_API_SHARE_DESCRIBE,     /* struct kstr, a group id → a described_group of ShareGroupDescribe */
+    GROUP_API_SHARE_STATES,       /* struct group_share_states → the same: what became of them */
     GROUP_API_CONSUMER_DESCRIBE,  /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
 };
 

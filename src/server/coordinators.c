@@ -25,6 +25,7 @@
 #include "server/housekeeping.h"
 #include "server/markers.h"
 #include "server/node.h"
+#include "server/share_init.h"
 #include "server/own_append.h"
 #include "server/producer_ids.h"
 #include "server/verification.h"
@@ -55,6 +56,7 @@ struct coordinators {
     struct markers *markers;
     struct share_state_config share;
     struct share_state_env share_env;
+    struct share_inits *share_inits;
     struct codec *codec; /* of appends that recompress */
     struct mail stop_mail;
     struct timer stop_timer;
@@ -308,9 +310,26 @@ static struct group_consumer_config consumer_settings(const struct config *k) {
     return g;
 }
 
+static struct group_share_config share_group_settings(const struct config *k) {
+    return (struct group_share_config){
+        .session_timeout =
+            setting(k, CFG_GROUP_SHARE_SESSION_TIMEOUT_MS, CFG_GROUP_SHARE_MIN_SESSION_TIMEOUT_MS,
+                    CFG_GROUP_SHARE_MAX_SESSION_TIMEOUT_MS),
+        .heartbeat_interval =
+            setting(k, CFG_GROUP_SHARE_HEARTBEAT_INTERVAL_MS, CFG_GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS,
+                    CFG_GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS),
+        .assignment_interval =
+            setting(k, CFG_GROUP_SHARE_ASSIGNMENT_INTERVAL_MS, CFG_GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
+                    CFG_GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS),
+        .max_size = (int32_t)config_int(k, CFG_GROUP_SHARE_MAX_SIZE),
+        .initialize_retry_interval_ms = (int32_t)config_int(k, CFG_GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS),
+    };
+}
+
 static struct group_config group_settings(const struct config *k) {
     return (struct group_config){
         .consumer = consumer_settings(k),
+        .share = share_group_settings(k),
         .group_initial_rebalance_delay_ms = (int32_t)config_int(k, CFG_GROUP_INITIAL_REBALANCE_DELAY_MS),
         .group_min_session_timeout_ms = (int32_t)config_int(k, CFG_GROUP_MIN_SESSION_TIMEOUT_MS),
         .group_max_session_timeout_ms = (int32_t)config_int(k, CFG_GROUP_MAX_SESSION_TIMEOUT_MS),
@@ -422,12 +441,14 @@ struct coordinators *coordinators_start(struct node *n, struct image *image) {
     set_up(c, n->config);
     c->markers = markers_create(n, c->loop);
     for (int i = 0; i < COORDINATORS; i++) begin(c, &c->kinds[i], image);
+    c->share_inits = share_inits_create(n, c->loop);
     start_thread(c);
     return c;
 }
 
 static void try_to_stop(struct coordinators *c) {
     bool stopped = markers_stop(c->markers);
+    stopped &= share_inits_stop(c->share_inits);
     for (int i = 0; i < COORDINATORS; i++) stopped &= coord_stop(c->kinds[i].coord);
     if (!stopped) { /* a load must come to its end */
         loop_timer_set(c->loop, &c->stop_timer, loop_now(c->loop) + STOP_RETRY_MS);
@@ -462,11 +483,16 @@ void coordinators_destroy(struct coordinators *c) {
     pthread_join(c->thread, NULL);
     for (int i = 0; i < COORDINATORS; i++) coord_destroy(c->kinds[i].coord);
     markers_destroy(c->markers);
+    share_inits_destroy(c->share_inits);
     codec_destroy(c->codec);
     loop_destroy(c->loop);
     pthread_cond_destroy(&c->now_quiet);
     pthread_mutex_destroy(&c->lock);
     free(c);
+}
+
+struct share_inits *coordinators_share_inits(const struct coordinators *c) {
+    return c->share_inits;
 }
 
 struct coord *coordinators_get(const struct coordinators *c, enum coordinator_kind kind) {

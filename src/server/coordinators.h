@@ -9,6 +9,7 @@
 
 struct coord;
 struct coordinators;
+struct share_inits;
 struct image;
 struct image_delta;
 struct node;
@@ -32,6 +33,8 @@ void coordinators_destroy(struct coordinators *c);
 /* Control thread: the metadata changed; the replicas have followed already. */
 void coordinators_apply(struct coordinators *c, const struct image_delta *delta);
 
+/* Any thread. */
+struct share_inits *coordinators_share_inits(const struct coordinators *c);
 /* Any thread. coord_partition_of() of the first says which partition a key belongs to. */
 struct coord *coordinators_get(const struct coordinators *c, enum coordinator_kind kind);
 struct kstr coordinators_topic(const struct coordinators *c, enum coordinator_kind kind);

@@ -359,7 +359,7 @@ static void deleted_topics(void **state) {
  * empty. */
 static void other_kinds(void **state) {
     struct story *t = story_begin();
-    uint8_t b[64], v[8];
+    uint8_t b[64], v[8], v2[32];
     struct kbytes value = hex("00000000000100", v);
     assert_ok(COMMIT(t, .group = "c", .generation = -1, .offset = 3)); /* a simple group gives way */
     story_log(t,
@@ -382,7 +382,12 @@ static void other_kinds(void **state) {
               hex("000b"
                   "000173",
                   b),
-              value, -1); /* a share group */
+              hex("0000"
+                  "00000001"
+                  "0000000000000000"
+                  "00",
+                  v2),
+              -1); /* a share group */
     story_log(t,
               hex("0063"
                   "000173",
