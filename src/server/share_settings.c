@@ -2,11 +2,14 @@
 
 #include <stdlib.h>
 
+#include "base/jstring.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/group_config.h"
 #include "metadata/image.h"
 #include "server/node.h"
+
+enum { MEMBER_ID_MAX = 36 }; /* UTF-16 units */
 
 static enum share_start start_of(enum share_reset r) {
     switch (r) {
@@ -42,3 +45,7 @@ void share_settings_get(struct node *n, const struct image *image, struct kstr g
 }
 
 bool share_groups_enabled(const struct image *image) { return image_feature(image, "share.version") >= 1; }
+
+bool share_member_id_valid(struct kstr id) {
+    return id.len > 0 && jstring_length(id.s, (size_t)id.len) <= MEMBER_ID_MAX;
+}

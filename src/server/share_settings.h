@@ -25,5 +25,7 @@ void share_settings_get(struct node *n, const struct image *image, struct kstr g
                         struct share_settings *s);
 /* share.version is finalized at 1 or above. */
 bool share_groups_enabled(const struct image *image);
+/* As a member's id of ShareFetch and ShareAcknowledge. */
+bool share_member_id_valid(struct kstr id);
 
 #endif

@@ -10,7 +10,7 @@
 #include "server/share_sessions.h"
 #include "server/shares.h"
 
-enum { MEMBER_ID_MAX = 36, FIRST_VERSION_WITH_RENEW = 2 };
+enum { FIRST_VERSION_WITH_RENEW = 2 };
 
 struct acknowledge {
     const struct share_acknowledge_request *in;
@@ -93,7 +93,7 @@ void handle_share_acknowledge(struct request *r, const struct share_acknowledge_
         refuse(r, KERR_UNSUPPORTED_VERSION);
         return;
     }
-    if (in->group_id.len < 0 || in->member_id.len <= 0 || in->member_id.len > MEMBER_ID_MAX) {
+    if (in->group_id.len < 0 || !share_member_id_valid(in->member_id)) {
         refuse(r, KERR_INVALID_REQUEST);
         return;
     }
