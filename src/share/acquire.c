@@ -297,7 +297,8 @@ static void acquire_all(struct acquisition *a) {
     int64_t base = a->first;
     archive_missing(p, a->f->fetch_offset, base);
     struct in_flight_batch *floor = in_flight_floor(&p->batches, base);
-    /* A record batch that the log has let go of in part comes whole, unless nothing in flight is before it. */
+    /* A record batch that the log has let go of in part comes whole, unless nothing in flight is before it.
+     */
     if (!floor && base < p->start)
         base = p->start;
     else if (floor && floor->last >= base)

@@ -668,8 +668,7 @@ static void refuse_later(struct share_fetching *f) {
 /* 0, or the error for a request that cannot be. */
 static int16_t check(struct request *r, const struct share_fetch_request *in) {
     if (!share_groups_enabled(request_image(r))) return KERR_UNSUPPORTED_VERSION;
-    if (in->group_id.len < 0 || !share_member_id_valid(in->member_id))
-        return KERR_INVALID_REQUEST;
+    if (in->group_id.len < 0 || !share_member_id_valid(in->member_id)) return KERR_INVALID_REQUEST;
     bool renews = r->version >= FIRST_VERSION_WITH_RENEW && in->is_renew_ack;
     if (renews && (in->max_bytes || in->min_bytes || in->max_records || in->max_wait_ms))
         return KERR_INVALID_REQUEST;
