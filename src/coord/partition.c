@@ -52,7 +52,7 @@ void coord_partition_close(struct coord_partition *p) {
     if (p->state == COORD_ACTIVE) {
         coord_fail_waits(p, KERR_NOT_COORDINATOR);
         c->kind->unload(p->shard, coord_now(c));
-        LOG_INFO("coord", "%s-%d: unloaded", c->kind->topic, p->index);
+        if (c->kind->count(p->shard)) LOG_INFO("coord", "%s-%d: unloaded", c->kind->topic, p->index);
     }
     p->state = COORD_FAILED;
     ASSERT(!p->waiting);

@@ -13,6 +13,7 @@ from exchange import Peer, differences
 from lib.broker import Broker, reference
 from lib.case import Failure, case, check, equal, main, run, wait_for
 from lib.records import batch
+from transactions_cases import Producer
 
 NOW = int(time.time() * 1000) - 3_600_000
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -448,7 +449,7 @@ def kafka_first():
             return state(peer, life.topics, life.groups), users_state(peer)
 
         before, users = life.turn("kafka", begin)
-        after = life.turn(under_test(), lambda peer: life.check_and_add(peer, before, "ottla"))
+        after = life.turn(under_test(), lambda peer: life.check_and_add(peer, before, "ottla", True))
 
         def again(peer):
             same(after, state(peer, life.topics, life.groups), "kafka opens it again")
@@ -466,7 +467,7 @@ def ottla_first():
         life = Life(broker)
 
         def begin(peer):
-            life.fill(peer, "ottla", False)
+            life.fill(peer, "ottla", True)
             return state(peer, life.topics, life.groups)
 
         before = life.turn(under_test(), begin)
@@ -493,13 +494,162 @@ def kafka_after_a_kill():
         broker.start(under_test())
         peer = Peer(under_test(), broker.bootstrap, "swap")
         same(before, state(peer, life.topics, life.groups), f"{under_test()} after the kill")
-        life.fill(peer, "ottla", False, False)
+        life.fill(peer, "ottla", True, False)
         after = state(peer, life.topics, life.groups)
         peer.close()
         broker.kill()
         life.turn(
             "kafka", lambda p: same(after, state(p, life.topics, life.groups), "kafka after the second kill")
         )
+
+
+class Open:
+    """Transactions of both versions, with records in two partitions and offsets of a group, that are open while
+    the directory changes hands."""
+
+    def __init__(self):
+        self.producers, self.sequence = {}, 0
+
+    def of(self, peer, version):
+        """The producer goes on with another broker as if nothing had happened."""
+        made = Producer(peer, f"open-v{version}", timeout=600000)
+        wait_for(lambda: made.state()["errorCode"] not in (14, 15, 16), "the state to be loaded")
+        if version in self.producers:
+            made.pid, made.epoch = self.producers[version]
+        else:
+            made.init()
+        return made
+
+    def begin(self, peer):
+        topic = "open-transactions"
+        if not self.producers:
+            peer.create(topic, 2)
+        for version in (1, 2):
+            p = self.of(peer, version)
+            group = f"open-group-{version}"
+            if version == 1:
+                wait_for(lambda p=p: settled(p.add(topic, 0, 1)), "partitions in the transaction")
+                wait_for(
+                    lambda p=p, g=group: peer.must("AddOffsetsToTxn", 3, groupId=g, **p.me())["errorCode"] == 0,
+                    "offsets in the transaction",
+                )
+            self.write(peer, p, version, 0)
+            group_ready(peer, group)
+            place = {"partitionIndex": 0, "committedOffset": 7 + self.sequence, "committedMetadata": "open"}
+            ok(
+                peer.must(
+                    "TxnOffsetCommit",
+                    3 if version == 1 else 5,
+                    groupId=group,
+                    topics=[{"name": topic, "partitions": [place]}],
+                    **p.me(),
+                ),
+                "offsets",
+            )
+            self.producers[version] = p.pid, p.epoch
+        return self.seen(peer)
+
+    def write(self, peer, p, version, sequence):
+        for partition in (0, 1):
+            answer = wait_for(
+                lambda i=partition: p.patient(
+                    p.produce(
+                        "open-transactions",
+                        b"sequence %d of %d" % (sequence, version),
+                        v=9 if version == 1 else 12,
+                        sequence=self.first(version) + sequence,
+                        partition=i,
+                    )["responses"][0]["partitionResponses"][0]
+                ),
+                "the last transaction's markers",
+            )
+            ok(answer, f"{peer.kind}: produce of version {version}")
+
+    def first(self, version):
+        """Sequences go on within an epoch."""
+        return self.sequence if version == 1 else 0
+
+    def go_on(self, peer, before, committed):
+        """Another broker: everything is as it was; the transactions are written to, and end."""
+        same(before, self.seen(peer), f"{peer.kind} opens open transactions")
+        for version in (1, 2):
+            p = self.of(peer, version)
+            self.write(peer, p, version, 1)
+            ended = wait_for(
+                lambda p=p, v=version: p.patient(p.end(committed, v=4 if v == 1 else 5)), "the end"
+            )
+            equal(ended["errorCode"], 0, f"EndTxn {version}")
+            p.settle()
+            if version == 2:
+                p.pid, p.epoch = ended["producerId"], ended["producerEpoch"]
+            self.producers[version] = p.pid, p.epoch
+        self.sequence += 2
+        return self.seen(peer)
+
+    def seen(self, peer):
+        wait_for(lambda: led(peer, "open-transactions"), "leaders")
+        states = [self.of(peer, v).state() for v in (1, 2)]
+        for v in (1, 2):
+            group_ready(peer, f"open-group-{v}")
+        return {
+            "topic": topic_state(peer, "open-transactions"),
+            "states": [
+                {k: s[k] for k in ("transactionState", "producerId", "producerEpoch", "topics")} for s in states
+            ],
+            "offsets": {v: group_state(peer, f"open-group-{v}") for v in (1, 2)},
+            "unstable": {v: unstable(peer, f"open-group-{v}") for v in (1, 2)},
+        }
+
+
+def group_ready(peer, group):
+    wait_for(
+        lambda: peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
+        and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0,
+        "the group's coordinator",
+    )
+
+
+def unstable(peer, group):
+    asked = [{"name": "open-transactions", "partitionIndexes": [0]}]
+    answer = peer.must("OffsetFetch", 7, groupId=group, topics=asked, requireStable=True)
+    return answer["topics"][0]["partitions"][0]["errorCode"]
+
+
+def open_transactions(first, second):
+    with Broker(first) as broker:
+        if first != "kafka":
+            broker.format()
+        life, opened = Life(broker), Open()
+        before = life.turn(first, opened.begin)
+        equal([s["transactionState"] for s in before["states"]], ["Ongoing", "Ongoing"], "states")
+        equal(before["unstable"], {1: 88, 2: 88}, "offsets are pending")
+
+        def commit_and_begin(peer):
+            after = opened.go_on(peer, before, True)
+            equal([s["transactionState"] for s in after["states"]], ["CompleteCommit"] * 2, "states")
+            check(all(o["offsets"] for o in after["offsets"].values()), f"offsets are there: {after}")
+            return opened.begin(peer)
+
+        between = life.turn(second, commit_and_begin)
+        dump(broker)
+
+        def abort(peer):
+            after = opened.go_on(peer, between, False)
+            equal([s["transactionState"] for s in after["states"]], ["CompleteAbort"] * 2, "states")
+            return after
+
+        last = life.turn(first, abort)
+        life.turn(second, lambda peer: same(last, opened.seen(peer), f"{second} opens it last"))
+
+
+@case(seconds=240, needs=["java"])
+def open_transactions_of_kafka():
+    open_transactions("kafka", under_test())
+
+
+@case(seconds=240, needs=["java"])
+def open_transactions_of_ottla():
+    open_transactions(under_test(), "kafka")
 
 
 if __name__ == "__main__":
