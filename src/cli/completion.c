@@ -14,6 +14,7 @@
 #include "cli/quota.h"
 #include "cli/storage.h"
 #include "cli/topic.h"
+#include "cli/txn.h"
 
 static int completion_bash(struct cli *c);
 static int completion_zsh(struct cli *c);
@@ -49,6 +50,7 @@ static const struct cli_command *const cli_tables[] = {
     &cli_produce_command,
     &cli_consume_command,
     &cli_group_command,
+    &cli_txn_command,
     &cli_config_command,
     &cli_quota_command,
     &cli_storage_command,

@@ -8,9 +8,11 @@ import subprocess
 import tempfile
 import time
 
+from lib import wire
 from lib.case import bootstrap, case, check, equal, main, run, unique, wait_for
+from lib.records import batch
 
-VERBS = ["server", "topic", "produce", "consume", "group", "config", "quota", "storage", "log", "bench", "completion"]
+VERBS = ["server", "topic", "produce", "consume", "group", "txn", "config", "quota", "storage", "log", "bench", "completion"]
 
 
 def ottla(*args, **options):
@@ -222,6 +224,45 @@ def quotas():
     check("number" in refused("quota", "set", "--user", user, "producer_byte_rate=x", status=2), "no number")
     check("whose" in refused("quota", "set", "producer_byte_rate=1", status=2), "nobody's")
     check("not both" in refused("quota", "set", "--ip", "::1", "--default-ip", "x=1", status=2), "both")
+
+
+@case()
+def transactions():
+    """list, describe, producers, find-hanging, abort."""
+    topic, name = unique("cli-txn"), unique("cli-txn-id")
+    ottla("topic", "create", topic, "-p", "2")
+    peer = wire.Connection(bootstrap())
+
+    def settled(*args, **fields):
+        answer = peer.call(*args, **fields)
+        return None if answer.get("errorCode") in (14, 15, 16, 51) else answer
+
+    wait_for(lambda: settled("FindCoordinator", 3, keyType=1, key=name), "a coordinator")
+    made = wait_for(lambda: settled("InitProducerId", 4, transactionalId=name, transactionTimeoutMs=600000), "a producer")
+    me = {"producerId": made["producerId"], "producerEpoch": made["producerEpoch"]}
+    equal(as_json("txn", "describe", name)[0]["state"], "Empty", "state")
+    data = [{"index": 1, "records": batch([b"x"], attributes=0x10, baseSequence=0, **me)}]
+    answer = peer.call("Produce", 12, acks=-1, timeoutMs=5000, transactionalId=name, topicData=[{"name": topic, "partitionData": data}])
+    equal(answer["responses"][0]["partitionResponses"][0]["errorCode"], 0, "produce")
+    about = as_json("txn", "describe", name)[0]
+    equal((about["state"], about["topics"], about["timeout_ms"]), ("Ongoing", {topic: [1]}, 600000), "described")
+    check(f"{topic}: 1" in ottla("txn", "describe", name), "described as text")
+    found = [t for t in as_json("txn", "list", "--state", "Ongoing", "--pattern", name + ".*") if t["id"] == name]
+    equal([(t["producer"], t["state"]) for t in found], [(me["producerId"], "Ongoing")], "listed")
+    equal(as_json("txn", "list", "--state", "Empty", "--producer", str(me["producerId"])), [], "filtered")
+    equal(as_json("txn", "list", "--longer-than", "1000000", "--producer", str(me["producerId"])), [], "not so long")
+    check(name in ottla("txn", "list"), "listed as text")
+    check("no such state" in refused("txn", "list", "--state", "Nonsense", status=2), "an unknown state")
+    check("TRANSACTIONAL_ID_NOT_FOUND" in refused("txn", "describe", unique("nobody")), "an unknown id")
+    producers = as_json("txn", "producers", topic)
+    equal([(p["partition"], p["producer"], p["start_offset"]) for p in producers], [(1, me["producerId"], 0)], "producers")
+    equal(as_json("txn", "producers", topic, "--partition", "0"), [], "of another partition")
+    equal(as_json("txn", "find-hanging", "--topic", topic, "--older-than", "0"), [], "its coordinator knows it")
+    check("no transaction" in refused("txn", "abort", topic, "--partition", "1", "--start-offset", "7"), "another offset")
+    check("--partition" in refused("txn", "abort", topic, status=2), "which one")
+    ottla("txn", "abort", topic, "--partition", "1", "--start-offset", "0")
+    equal([p["start_offset"] for p in as_json("txn", "producers", topic)], [-1], "aborted")
+    peer.close()
 
 
 @case()
