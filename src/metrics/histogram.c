@@ -6,7 +6,7 @@ const int64_t histogram_bounds[HISTOGRAM_BUCKETS - 1] = {
     MS / 50, MS / 20, MS / 10, MS / 4,   MS / 2,   MS,        5 * MS / 2, 5 * MS,
     10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 1000 * MS, 5000 * MS,  30000 * MS};
 
-void histogram_record(struct histogram *h, int64_t ns) {
+void histogram_record_long(struct histogram *h, int64_t ns) {
     int low = 0, high = HISTOGRAM_BUCKETS - 1;
     while (low < high) {
         int middle = (low + high) / 2;

@@ -14,7 +14,16 @@ struct histogram {
 /* Upper bounds, ns; a time that is equal belongs to the bucket. */
 extern const int64_t histogram_bounds[HISTOGRAM_BUCKETS - 1];
 
-void histogram_record(struct histogram *h, int64_t ns);
+void histogram_record_long(struct histogram *h, int64_t ns);
+/* Most times are short. */
+static inline void histogram_record(struct histogram *h, int64_t ns) {
+    if (ns > histogram_bounds[0]) {
+        histogram_record_long(h, ns);
+        return;
+    }
+    counter_add(&h->counts[0], 1);
+    counter_add(&h->sum_ns, ns);
+}
 
 /* Several added up. */
 struct histogram_view {

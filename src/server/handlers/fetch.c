@@ -251,6 +251,13 @@ static bool fill(struct fetch *f, struct fetch_response *out) {
     return true;
 }
 
+/* Clients' quotas are not followers'. */
+static bool quotas_hold(struct fetch *f) {
+    if (!throttle_on(f->request->node)) return false;
+    f->request->charged |= f->replica_id >= 0; /* nor is its time counted */
+    return f->replica_id < 0;
+}
+
 static void end(struct fetch *f) {
     if (f->wait) fetch_wait_end(f->wait);
     f->wait = NULL;
@@ -263,8 +270,7 @@ static void finish(struct fetch *f) {
     end(f);
     bool ok = fill(f, out);
     out->session_id = f->context.session ? f->context.session->id : 0;
-    bool throttled =
-        ok && throttle_on(r->node) && throttle_fetch(r, 4 + fetch_response_size(out, r->version));
+    bool throttled = ok && quotas_hold(f) && throttle_fetch(r, 4 + fetch_response_size(out, r->version));
     if (throttled)
         take_back(out);
     else
@@ -392,7 +398,7 @@ void handle_fetch(struct request *r, const struct fetch_request *in) {
     f->read_committed = in->isolation_level == READ_COMMITTED;
     f->replica_id = r->version >= 15 ? in->replica_state.replica_id : in->replica_id;
     f->max_bytes = in->max_bytes < r->node->fetch_max_bytes ? in->max_bytes : r->node->fetch_max_bytes;
-    if (throttle_on(r->node)) {
+    if (quotas_hold(f)) {
         int32_t most = throttle_fetch_most(r);
         if (f->max_bytes > most) f->max_bytes = most;
     }
