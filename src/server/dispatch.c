@@ -55,6 +55,17 @@ static bool unknown_api_versions(const struct handler *h, int16_t version) {
     return h->key == API_API_VERSIONS && (version < h->min_version || version > h->max_version);
 }
 
+/* With metrics, or while quotas are set. */
+static void handle_watched(struct request *r, void *body, size_t bytes) {
+    struct measures *m = r->net->measures;
+    r->watched = true;
+    if (m) measure_begin(m, r, r->conn->read_ns, bytes);
+    if (throttle_on(r->node)) throttle_begin(r, bytes);
+    r->handler->handle(r, body);
+    if (r->metered) throttle_handled(r);
+    if (m) measure_handled(m, r);
+}
+
 void dispatch_frame(struct connection *c, const uint8_t *frame, size_t n) {
     if (n < HEADER_MIN) {
         refuse(c, "a frame without a header", -1, -1);
@@ -95,14 +106,10 @@ void dispatch_frame(struct connection *c, const uint8_t *frame, size_t n) {
         return;
     }
     link_request(c, r);
-    if (c->net->measures) measure_begin(c->net->measures, r, c->read_ns, n);
-    if (throttle_on(r->node)) {
-        throttle_begin(r, n);
+    if (c->net->measures || throttle_on(r->node))
+        handle_watched(r, body, n);
+    else
         h->handle(r, body);
-        throttle_handled(r);
-    } else
-        h->handle(r, body);
-    if (c->net->measures) measure_handled(c->net->measures, r);
 }
 
 int dispatch_encode(struct request *r, struct net *n) {

@@ -38,8 +38,10 @@ struct image *request_image_again(struct request *r) {
 static void done(struct request *r) {
     ASSERT(!r->done);
     r->done = true;
-    if (throttle_on(r->node)) throttle_finish(r);
-    if (r->timing) measure_done(r);
+    if (r->watched) {
+        if (r->metered) throttle_finish(r);
+        if (r->timing) measure_done(r);
+    }
     if (r->orphan)
         net_request_free(r->net, r);
     else

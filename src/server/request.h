@@ -77,6 +77,7 @@ struct request {
     struct kstr client_id;
     bool done, silent, orphan;
     bool failed;                       /* done, and the connection ends here */
+    bool watched;                      /* metered, or timed */
     bool metered, charged;             /* server/throttle: it began under quotas; its time is counted */
     int32_t throttle_ms;               /* a quota asks for that much silence after the answer */
     struct timing *timing;             /* server/measure; NULL: nothing is measured */

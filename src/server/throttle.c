@@ -150,7 +150,7 @@ static enum quota_type type_of(const struct request *r) {
 }
 
 void throttle_finish(struct request *r) {
-    if (!r->conn || !r->metered) return;
+    if (!r->conn) return;
     int32_t own = r->throttle_ms, time = r->charged ? 0 : record_time(r);
     bool by_time = time >= own && time > 0;
     if (by_time) r->throttle_ms = time;
