@@ -10,9 +10,9 @@
 
 enum { PIECE_MAX = 64 << 20 };
 
-static scrape_part *const parts[] = {scrape_traffic, scrape_requests,    scrape_replicas,
-                                     scrape_logs,    scrape_directories, scrape_cluster,
-                                     scrape_groups,  scrape_quotas,      scrape_process};
+static scrape_part *const parts[] = {scrape_traffic,     scrape_requests, scrape_replicas, scrape_logs,
+                                     scrape_directories, scrape_cluster,  scrape_groups,   scrape_quotas,
+                                     scrape_clients,     scrape_process};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 struct scrape *scrape_new(struct node *n, bool leaving) {

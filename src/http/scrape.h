@@ -47,6 +47,7 @@ bool scrape_directories(struct scrape *s);
 bool scrape_cluster(struct scrape *s);
 bool scrape_groups(struct scrape *s);
 bool scrape_quotas(struct scrape *s);
+bool scrape_clients(struct scrape *s);
 bool scrape_process(struct scrape *s);
 
 struct group_lags;

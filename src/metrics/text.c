@@ -33,9 +33,9 @@ void metric_head(struct strbuf *to, enum metric_id id) {
     strbuf_addf(to, "\n# TYPE %s %s\n", families[id].name, families[id].type);
 }
 
-/* Name and labels; `le` is one more label, of a histogram's bucket. */
+/* Name and labels; `more` are more labels; `le` is one more, of a histogram's bucket. */
 static void add_name(struct strbuf *to, enum metric_id id, const char *suffix,
-                     const struct metric_label *labels, const char *le) {
+                     const struct metric_label *labels, const char *more, const char *le) {
     char between = '{';
     strbuf_adds(to, families[id].name);
     strbuf_adds(to, suffix);
@@ -45,6 +45,7 @@ static void add_name(struct strbuf *to, enum metric_id id, const char *suffix,
         strbuf_add(to, "\"", 1);
         between = ',';
     }
+    if (more) strbuf_adds(to, more);
     if (le) strbuf_addf(to, "%cle=\"%s\"", between, le);
     strbuf_adds(to, between == ',' || le ? "} " : " ");
 }
@@ -59,12 +60,18 @@ static void add_number(struct strbuf *to, double v) {
 }
 
 void metric_sample(struct strbuf *to, enum metric_id id, const struct metric_label *labels, double value) {
-    add_name(to, id, "", labels, NULL);
+    add_name(to, id, "", labels, NULL, NULL);
+    add_number(to, value);
+}
+
+void metric_sample_with(struct strbuf *to, enum metric_id id, const struct metric_label *labels,
+                        const char *more, double value) {
+    add_name(to, id, "", labels, more, NULL);
     add_number(to, value);
 }
 
 void metric_int(struct strbuf *to, enum metric_id id, const struct metric_label *labels, int64_t value) {
-    add_name(to, id, "", labels, NULL);
+    add_name(to, id, "", labels, NULL, NULL);
     strbuf_addf(to, "%lld\n", (long long)value);
 }
 
@@ -76,12 +83,12 @@ void metric_histogram(struct strbuf *to, enum metric_id id, const struct metric_
         below += v->counts[i];
         if (i < HISTOGRAM_BUCKETS - 1)
             snprintf(bound, sizeof bound, "%.15g", (double)histogram_bounds[i] / 1e6);
-        add_name(to, id, "_bucket", labels, i < HISTOGRAM_BUCKETS - 1 ? bound : "+Inf");
+        add_name(to, id, "_bucket", labels, NULL, i < HISTOGRAM_BUCKETS - 1 ? bound : "+Inf");
         strbuf_addf(to, "%lld\n", (long long)below);
     }
-    add_name(to, id, "_sum", labels, NULL);
+    add_name(to, id, "_sum", labels, NULL, NULL);
     add_number(to, (double)v->sum_ns / 1e6);
-    add_name(to, id, "_count", labels, NULL);
+    add_name(to, id, "_count", labels, NULL, NULL);
     strbuf_addf(to, "%lld\n", (long long)v->count);
 }
 

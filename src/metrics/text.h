@@ -27,6 +27,9 @@ struct metric_label {
 };
 /* One sample; the labels end with one without name; NULL: none. */
 void metric_sample(struct strbuf *to, enum metric_id id, const struct metric_label *labels, double value);
+/* more: labels behind those (there is one at least), ready made: ,name="value"… */
+void metric_sample_with(struct strbuf *to, enum metric_id id, const struct metric_label *labels,
+                        const char *more, double value);
 void metric_int(struct strbuf *to, enum metric_id id, const struct metric_label *labels, int64_t value);
 /* The samples of a histogram, in ms. */
 void metric_histogram(struct strbuf *to, enum metric_id id, const struct metric_label *labels,

@@ -4,6 +4,7 @@ hostile client of that port does, no other notices."""
 import json
 import os
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -183,6 +184,45 @@ def quotas():
         check(value(samples, "ottla_quota_rate_persecond", **who) > 900, "rate")
         equal(value(samples, "ottla_quota_throttle_requests_total", **who), 1, "requests that made it wait")
         check(value(samples, "ottla_quota_throttle_timems_total", **who) > 0, "time")
+
+
+def number_field(number, value):
+    return bytes([number << 3 | 1]) + struct.pack("<d", value)
+
+
+def field(number, data):
+    data = data.encode() if isinstance(data, str) else data
+    check(len(data) < 128, "one byte says the length")
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def gauge(name, value, **labels):
+    """OTLP: a metric with one number."""
+    pairs = b"".join(field(7, field(1, k) + field(2, field(1, v))) for k, v in labels.items())
+    return field(2, field(1, name) + field(5, field(1, pairs + number_field(4, value))))
+
+
+@case(seconds=60, needs=("python",))
+def client_metrics():
+    """What a client pushes is shown; its labels cannot take the place of ours."""
+    with Observed() as o, wire.Connection(o.broker.bootstrap, client_id="pushes") as c:
+        configs = [{"name": n, "configOperation": 0, "value": v} for n, v in (("metrics", "*"), ("interval.ms", "1000"))]
+        resource = {"resourceType": 16, "resourceName": "all", "configs": configs}
+        answer = c.call("IncrementalAlterConfigs", 1, resources=[resource])
+        equal(answer["responses"][0]["errorCode"], 0, "the subscription")
+        got = c.call("GetTelemetrySubscriptions", 0, clientInstanceId="00" * 16)
+        equal(got["errorCode"], 0, "the subscription")
+        metrics = field(1, field(2, gauge("a.rate", 2.5, node_id="1") + gauge("a.rate", 3.5, client="x", node_id="2")))
+        pushed = c.call(
+            "PushTelemetry", 0, clientInstanceId=got["clientInstanceId"], subscriptionId=got["subscriptionId"],
+            terminating=False, compressionType=0, metrics=metrics,
+        )  # fmt: skip
+        equal(pushed["errorCode"], 0, "the push")
+        samples, _ = o.metrics()
+        found = {dict(k[1])["node_id"]: (v, dict(k[1])) for k, v in samples.items() if k[0] == "ottla_client_telemetry_value"}
+        equal({n: v for n, (v, _) in found.items()}, {"1": 2.5, "2": 3.5}, "values")
+        equal({labels["client"] for _, labels in found.values()}, {"pushes"}, "whose they are")
+        equal({labels["metric"] for _, labels in found.values()}, {"a.rate"}, "what they are")
 
 
 @case(seconds=60, needs=())
