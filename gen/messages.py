@@ -412,7 +412,8 @@ def write_fields(fields):
         return write_array(f)
     if f.pointer:
         body = f"if (x->{f.name}) {f.struct}_write(x->{f.name}, w, version);"
-        return [f"write_i8(w, x->{f.name} ? 1 : -1);", body]
+        null = 0 if f.tag is not None else -1  # the reference has a varint in a tagged field, else a byte
+        return [f"write_i8(w, x->{f.name} ? 1 : {null});", body]
     if f.of:
         return [f"{f.struct}_write(&x->{f.name}, w, version);"]
     value = f"&x->{f.name}" if f.type == "records" else f"x->{f.name}"
