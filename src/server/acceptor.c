@@ -406,9 +406,12 @@ static void close_one(struct acceptor *l) {
 }
 
 void acceptors_close(struct acceptors *a) {
-    while (a->refused) {
-        loop_timer_cancel(home(a), &a->refused->timer);
-        close_refused(&a->refused->timer);
+    for (struct refused *r; (r = a->refused);) {
+        loop_timer_cancel(home(a), &r->timer);
+        a->refused = r->next;
+        a->refused_n--;
+        socket_close(r->fd);
+        free(r);
     }
     pthread_mutex_lock(&a->list_lock);
     a->closed = true;
