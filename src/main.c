@@ -9,7 +9,7 @@ static const struct verb {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
-#define VERB(name, summary) {#name, summary, cli_##name},
+#define VERB(function, name, summary) {name, summary, cli_##function},
 #include "cli/verbs.h"
 #undef VERB
     {NULL, NULL, NULL},
@@ -17,7 +17,7 @@ static const struct verb {
 
 static void print_help(FILE *to) {
     fputs("ottla " OTTLA_VERSION ": Apache Kafka in one binary\n\nusage: ottla VERB [ARGUMENT]...\n\n", to);
-    for (const struct verb *v = verbs; v->name; v++) fprintf(to, "  %-12s %s\n", v->name, v->summary);
+    for (const struct verb *v = verbs; v->name; v++) fprintf(to, "  %-14s %s\n", v->name, v->summary);
     fputs("\n`ottla VERB --help` explains a verb, with examples.\n", to);
 }
 

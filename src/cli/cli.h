@@ -6,7 +6,7 @@
 
 enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-#define VERB(name, summary) int cli_##name(int argc, char **argv);
+#define VERB(function, name, summary) int cli_##function(int argc, char **argv);
 #include "cli/verbs.h"
 #undef VERB
 

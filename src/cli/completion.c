@@ -12,6 +12,11 @@
 #include "cli/log.h"
 #include "cli/produce.h"
 #include "cli/quota.h"
+#include "cli/client_metrics.h"
+#include "cli/cluster.h"
+#include "cli/feature.h"
+#include "cli/reassign.h"
+#include "cli/user.h"
 #include "cli/storage.h"
 #include "cli/topic.h"
 #include "cli/txn.h"
@@ -53,6 +58,11 @@ static const struct cli_command *const cli_tables[] = {
     &cli_txn_command,
     &cli_config_command,
     &cli_quota_command,
+    &cli_user_command,
+    &cli_client_metrics_command,
+    &cli_feature_command,
+    &cli_reassign_command,
+    &cli_cluster_command,
     &cli_storage_command,
     &cli_log_command,
     &cli_bench_command,
@@ -63,7 +73,7 @@ static const struct cli_command *const cli_tables[] = {
 static const struct {
     const char *name, *summary;
 } verbs[] = {
-#define VERB(name, summary) {#name, summary},
+#define VERB(function, name, summary) {name, summary},
 #include "cli/verbs.h"
 #undef VERB
 };

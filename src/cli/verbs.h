@@ -1,15 +1,20 @@
-/* The verbs of the command line: VERB(name, summary), in the order of `ottla --help`. A new verb is one file,
- * cli/<name>.c, with int cli_<name>(int argc, char **argv), and one row here. No guard: included wherever the
- * list is needed. */
-VERB(server, "start a node")
-VERB(topic, "create, list, describe, alter, delete topics")
-VERB(produce, "send records, from files or standard input")
-VERB(consume, "read records to standard output")
-VERB(group, "list, describe, reset, delete consumer groups")
-VERB(txn, "list and describe transactions, find and abort hanging ones")
-VERB(config, "show and change configurations")
-VERB(quota, "show and change the limits of clients")
-VERB(storage, "prepare and inspect log directories")
-VERB(log, "read and check the files of a log directory")
-VERB(bench, "throughput and latency of a Kafka-compatible broker")
-VERB(completion, "Tab completion for bash and zsh")
+/* The verbs of the command line: VERB(function, name, summary), in the order of `ottla --help`. A new verb is
+ * one file, cli/<function>.c, with int cli_<function>(int argc, char **argv), and one row here. No guard:
+ * included wherever the list is needed. */
+VERB(server, "server", "start a node")
+VERB(topic, "topic", "create, list, describe, alter, delete topics")
+VERB(produce, "produce", "send records, from files or standard input")
+VERB(consume, "consume", "read records to standard output")
+VERB(group, "group", "list, describe, reset, delete consumer groups")
+VERB(txn, "txn", "list and describe transactions, find and abort hanging ones")
+VERB(config, "config", "show and change configurations")
+VERB(quota, "quota", "show and change the limits of clients")
+VERB(user, "user", "list, add, delete users with passwords (SCRAM)")
+VERB(client_metrics, "client-metrics", "which metrics clients push")
+VERB(feature, "feature", "show and change the feature levels of a cluster")
+VERB(reassign, "reassign", "which brokers hold the replicas of partitions")
+VERB(cluster, "cluster", "the nodes of a cluster")
+VERB(storage, "storage", "prepare and inspect log directories")
+VERB(log, "log", "read and check the files of a log directory")
+VERB(bench, "bench", "throughput and latency of a Kafka-compatible broker")
+VERB(completion, "completion", "Tab completion for bash and zsh")

@@ -12,7 +12,8 @@ from lib import wire
 from lib.case import bootstrap, case, check, equal, main, run, unique, wait_for
 from lib.records import batch
 
-VERBS = ["server", "topic", "produce", "consume", "group", "txn", "config", "quota", "storage", "log", "bench", "completion"]
+VERBS = ["server", "topic", "produce", "consume", "group", "txn", "config", "quota", "user", "client-metrics", "feature", "reassign", "cluster",
+         "storage", "log", "bench", "completion"]
 
 
 def ottla(*args, **options):
@@ -345,6 +346,100 @@ def completion():
                               (["ottla", "storage", "f"], {"format"}), (["ottla", "server", "--o"], {"--override"})]:
             got = set(run(["bash", "-c", script, "bash", *words]).split())
             check(wanted <= got and (not words[-1] or wanted == got), f"{words} completes to {got}")
+
+
+@case()
+def users():
+    """SCRAM users: added, another password, listed, deleted; nobody sees a password."""
+    name = unique("cli-user")
+    refused("user", "list", "nobody-" + name)
+    ottla("user", "add", name, stdin=b"secret\n")
+    ottla("user", "add", name, "-m", "SCRAM-SHA-512", "--iterations", "8192", stdin=b"secret\n")
+
+    def listed():
+        return [u for u in as_json("user", "list") if u["user"] == name]
+
+    wait_for(lambda: len(listed()) == 2, "two credentials")
+    equal(sorted((u["mechanism"], u["iterations"]) for u in listed()), [("SCRAM-SHA-256", 4096), ("SCRAM-SHA-512", 8192)], "listed")
+    check(name in ottla("user", "list", name), "list as text")
+    refused("user", "add", name, status=2)  # no password
+    refused("user", "add", name, "--iterations", "1", status=2, stdin=b"x\n")
+    refused("user", "add", name, "-m", "MD5", status=2, stdin=b"x\n")
+    ottla("user", "delete", name)
+    equal(as_json("user", "delete", name, "-m", "SCRAM-SHA-512")["changed"], True, "deleted")
+    wait_for(lambda: not listed(), "nobody is left")
+    refused("user", "delete", name)
+
+
+@case()
+def client_metrics():
+    name = unique("cli-metrics")
+    ottla("client-metrics", "set", name, "-m", "org.apache.kafka.,x", "-i", "30000", "--match", "client_id=a.*")
+    wait_for(lambda: name in as_json("client-metrics", "list"), "the subscription")
+    about = as_json("client-metrics", "describe", name)
+    equal(about, [{"subscription": name, "interval.ms": "30000", "match": "client_id=a.*", "metrics": "org.apache.kafka.,x"}], "described")
+    check(name in ottla("client-metrics", "describe") and name in ottla("client-metrics", "list"), "as text")
+    refused("client-metrics", "set", name, "-i", "1")
+    refused("client-metrics", "set", name, status=2)
+    equal(as_json("client-metrics", "delete", name)["deleted"], True, "deleted")
+    wait_for(lambda: name not in as_json("client-metrics", "list"), "no subscription")
+
+
+@case()
+def features():
+    levels = {f["feature"]: f for f in as_json("feature", "describe")}
+    equal(levels["metadata.version"]["version"], "4.3-IV0", "metadata.version")
+    check("transaction.version" in ottla("feature", "describe"), "as text")
+    equal(as_json("feature", "upgrade", "--dry-run", "--release-version", "4.3"), {
+        "changed": False, "metadata.version": 30, "eligible.leader.replicas.version": 1, "group.version": 1, "share.version": 1,
+        "streams.version": 1, "transaction.version": 2}, "a dry run")
+    ottla("feature", "upgrade", f"group.version={levels['group.version']['finalized']}", "metadata.version=4.3")
+    for wrong in (["upgrade", "group.version=9"], ["upgrade", "nothing=1"], ["downgrade", "metadata.version=7"],
+                  ["downgrade", "--unsafe", "metadata.version=7"], ["upgrade", "--dry-run", "transaction.version=0"]):
+        refused("feature", *wrong)
+    for wrong in (["upgrade"], ["upgrade", "group.version"], ["upgrade", "metadata.version=9.9"], ["upgrade", "-r", "4.3", "a=1"]):
+        refused("feature", *wrong, status=2)
+
+
+@case(needs=())
+def features_of_releases():
+    """No broker is asked."""
+    equal(as_json("feature", "version-mapping", "-r", "4.0"), {
+        "metadata.version": 25, "eligible.leader.replicas.version": 0, "group.version": 1, "kraft.version": 1, "share.version": 0,
+        "streams.version": 0, "transaction.version": 2}, "of 4.0")
+    equal(as_json("feature", "version-mapping")["metadata.version"], 30, "of the newest")
+    check("metadata.version=23" in ottla("feature", "dependencies", "eligible.leader.replicas.version=1"), "what is needed")
+    check("nothing" in ottla("feature", "dependencies", "group.version=1", "metadata.version=30"), "nothing")
+    refused("feature", "dependencies", "group.version=7")
+    refused("feature", "version-mapping", "-r", "1.0", status=2)
+
+
+@case()
+def reassignments():
+    name = unique("cli-reassign")
+    ottla("topic", "create", name, "-p", "3")
+    plan = as_json("reassign", "propose", "--brokers", "1", name)
+    equal(plan, [f"{name}:{p}=1" for p in range(3)], "a plan")
+    equal(ottla("reassign", "propose", "--brokers", "1", name).split(), plan, "as text")
+    equal(as_json("reassign", "execute", *plan)["begun"], 3, "begun")
+    equal(set(as_json("reassign", "verify", *plan).values()), {"done"}, "verified")
+    check("not done" in ottla("reassign", "verify", f"{name}:0=7", status=1), "another aim")
+    equal([r for r in as_json("reassign", "list") if r["topic"] == name], [], "in progress")
+    refused("reassign", "cancel", f"{name}:0")
+    refused("reassign", "execute", f"{name}:0=99")
+    refused("reassign", "execute", f"{name}:9=1")
+    for wrong in (name, f"{name}:x=1", f"{name}:0=", ":0=1", f"{name}:0=a"):
+        refused("reassign", "execute", wrong, status=2)
+    refused("reassign", "propose", name, status=2)
+
+
+@case()
+def cluster():
+    about = as_json("cluster", "describe")
+    equal([(b["id"], b["fenced"]) for b in about["brokers"]], [(1, False)], "brokers")
+    check(about["cluster"] in ottla("cluster", "describe"), "as text")
+    refused("cluster", "unregister", "99")
+    refused("cluster", "unregister", "x", status=2)
 
 
 @case(needs=("reference",), seconds=120)

@@ -39,6 +39,7 @@ NARROW = {"raft": PURE, "controller": PURE, "group": PURE, "share": PURE, "txn":
 WIDER = {
     "src/cli/server.c": {"server", "http"},       # starts the server
     "src/cli/log.c": {"storage", "metadata"},     # reads segments and the metadata log
+    "src/cli/feature.c": {"metadata"},            # knows the levels of features of this release
     "src/cli/storage.c": {"storage", "metadata", "kraft"},  # formats a data directory
 }
 
