@@ -397,6 +397,10 @@ static void ask_coordinator(struct produce *p) {
     char *copy = arena_strndup(&r->arena, id->s ? id->s : "", (size_t)id->len);
     if (!copy) p->out_of_memory = true;
     *id = copy ? (struct kstr){copy, id->len} : KSTR("");
+    /* From here on the coordinator's thread allocates from the request's memory, so the names are copied now
+     * and not at the end of the burst. */
+    detach(r);
+    r->detach = NULL;
     p->call.owner = p;
     request_run_alone(r);
     verification_send(&p->call, on_verified);
