@@ -2,7 +2,6 @@
 
 Of the suite, the tests that need a broker and no more than this broker's classic protocols are run. Left out,
 with the reason:
-  TestTxnEtl, TestAuditWriteTxnMarkersPreservesCoordinatorEpoch              transactions
   TestShareGroup*, TestConsumeRegexShareSkipsInternal, TestAuditShare*       share groups (KIP-932)
   TestGroupSimple/848, TestGroupETL/*/848*, Test848RegexBrokerResolves       the consumer protocol of KIP-848
   TestSCRAMAuth*                                                             SASL
@@ -91,6 +90,13 @@ def kgo_etl_cooperative():
 @case(seconds=180, needs=["kgo", "broker"])
 def kgo_etl_static():
     etl(ETL[2])
+
+
+@case(seconds=240, needs=["kgo", "broker"])
+def kgo_transactions():
+    """A chain of transactional consumers and producers that come and go, and that abort: each record once."""
+    passed = suite("^TestTxnEtl$", 230, KGO_TEST_RECORDS="20000")
+    check("TestTxnEtl" in passed, "the test did not run")
 
 
 if __name__ == "__main__":
