@@ -20,8 +20,11 @@ from lib.case import (
     main,
     run,
     unique,
+    wait_for,
 )  # noqa: E402  pylint: disable=wrong-import-position
+from lib.records import batch  # noqa: E402  pylint: disable=wrong-import-position
 from lib.suite import register  # noqa: E402  pylint: disable=wrong-import-position
+from lib.wire import Connection  # noqa: E402  pylint: disable=wrong-import-position
 
 register(
     lambda: [sys.executable, os.path.join(HERE, "client.py")],
@@ -176,6 +179,65 @@ def compacted_topic():
         process.send_signal(signal.SIGTERM)
         printed = process.communicate(timeout=30)[0].decode()
     check("InvalidRecordException" in printed or "compacted topic" in printed.lower(), printed)
+
+
+@case(seconds=120, needs=["java", "broker"])
+def transactional_copier():
+    """Records are copied, with their offsets in the same transactions, some of which are aborted: each once."""
+    source, target = unique("source"), unique("target")
+    server = ["--bootstrap-server", bootstrap()]
+    writes = ["--num-records", 3000, "--record-size", 100, "--throughput", -1]
+    with_id = ["--transactional-id", unique("perf"), "--transaction-duration-ms", 20]
+    tool("producer-perf-test", "--topic", source, *writes, *with_id, *server)
+    printed = tool(
+        "transactional-message-copier",
+        *["--broker-list", bootstrap(), "--input-topic", source, "--input-partition", 0],
+        *["--output-topic", target, "--consumer-group", unique("copier"), "--transactional-id", unique("copier")],
+        *["--transaction-size", 100, "--max-messages", 3000, "--enable-random-aborts"],
+    )
+    check('"remaining":0' in printed, printed[-500:])
+    read = tool(
+        "console-consumer",
+        *[*server, "--topic", target, "--from-beginning", "--isolation-level", "read_committed"],
+        *["--timeout-ms", 3000],
+        status=None,
+    )
+    equal(len([line for line in read.splitlines() if len(line) == 100]), 3000, "committed records")
+
+
+@case(seconds=120, needs=["java", "broker"])
+def hanging_transaction():
+    """A transaction that no coordinator knows of (written while nobody verified) is found and aborted."""
+    topic, server = unique("hanging"), ["--bootstrap-server", bootstrap()]
+    peer = Connection(bootstrap())
+    verify = "transaction.partition.verification.enable"
+
+    def set_verification(value):
+        configs = [{"name": verify, "configOperation": 0 if value else 1, "value": value}]
+        resources = [{"resourceType": 4, "resourceName": "", "configs": configs}]
+        answer = peer.call("IncrementalAlterConfigs", 1, resources=resources)
+        equal(answer["responses"][0]["errorCode"], 0, "configuration")
+
+    peer.call("CreateTopics", 7, timeoutMs=10000, topics=[{"name": topic, "numPartitions": 1, "replicationFactor": 1}])
+    records = batch([b"x"], now=1000, attributes=0x10, producerId=987654, producerEpoch=3, baseSequence=0)
+    data = [{"name": topic, "partitionData": [{"index": 0, "records": records}]}]
+
+    def written():
+        answer = peer.call("Produce", 9, acks=-1, timeoutMs=5000, transactionalId="nobody", topicData=data)
+        return answer["responses"][0]["partitionResponses"][0]["errorCode"] == 0
+
+    check(not written(), "a transaction that was not verified begins")
+    set_verification("false")
+    try:
+        wait_for(written, "a record that nobody verifies")
+    finally:
+        set_verification(None)
+    found = tool("transactions", *server, "find-hanging", "--topic", topic, "--max-transaction-timeout", 1)
+    check(re.search(rf"{topic}\s+0\s+987654\s+3", found), found)
+    tool("transactions", *server, "abort", "--topic", topic, "--partition", 0, "--start-offset", 0)
+    left = tool("transactions", *server, "describe-producers", "--topic", topic, "--partition", 0)
+    check(re.search(r"987654\s+3\s+.*None", left), left)
+    peer.close()
 
 
 if __name__ == "__main__":

@@ -417,13 +417,88 @@ static void admin(char **args) {
     rd_kafka_destroy(rk);
 }
 
+/* ---- transactions ---- */
+
+static void done(const char *what, rd_kafka_error_t *e) {
+    if (e) die("%s: %s", what, rd_kafka_error_string(e));
+}
+
+static rd_kafka_t *open_producer(const char *id) {
+    rd_kafka_conf_t *conf = common();
+    set(conf, "transactional.id", id);
+    rd_kafka_t *rk = open_client(RD_KAFKA_PRODUCER, conf);
+    done("init", rd_kafka_init_transactions(rk, WAIT_MS));
+    return rk;
+}
+
+static void write_some(rd_kafka_t *rk, const char *topic, const char *value, int n) {
+    for (int i = 0; i < n; i++) {
+        rd_kafka_resp_err_t e =
+            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_VALUE((void *)value, strlen(value)),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        if (e) die("produce: %s", rd_kafka_err2str(e));
+    }
+    if (rd_kafka_flush(rk, WAIT_MS)) die("records are not acknowledged");
+}
+
+static void send_offset(rd_kafka_t *rk, const char *topic, const char *group, int64_t offset) {
+    rd_kafka_t *member = open_consumer(common(), group);
+    rd_kafka_consumer_group_metadata_t *about = rd_kafka_consumer_group_metadata(member);
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(places, topic, 0)->offset = offset;
+    done("offsets", rd_kafka_send_offsets_to_transaction(rk, places, about, WAIT_MS));
+    rd_kafka_topic_partition_list_destroy(places);
+    rd_kafka_consumer_group_metadata_destroy(about);
+    rd_kafka_destroy(member);
+}
+
+static void offset_is(const char *topic, const char *group, int64_t wanted) {
+    rd_kafka_t *member = open_consumer(common(), group);
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(places, topic, 0);
+    rd_kafka_resp_err_t e = rd_kafka_committed(member, places, WAIT_MS);
+    if (e) die("committed: %s", rd_kafka_err2str(e));
+    if (places->elems[0].offset != wanted)
+        die("the group is at %lld, wanted %lld", (long long)places->elems[0].offset, (long long)wanted);
+    rd_kafka_topic_partition_list_destroy(places);
+    rd_kafka_destroy(member);
+}
+
+/* Commits, aborts, offsets with both, and a second producer that fences the first one. */
+static void transact(char **args) {
+    const char *topic = args[0], *group = args[1];
+    rd_kafka_t *first = open_producer(topic);
+    for (int i = 0; i < 3; i++) {
+        done("begin", rd_kafka_begin_transaction(first));
+        write_some(first, topic, i == 1 ? "aborted" : "committed", 10);
+        send_offset(first, topic, group, 10 + i);
+        done("end", i == 1 ? rd_kafka_abort_transaction(first, WAIT_MS)
+                           : rd_kafka_commit_transaction(first, WAIT_MS));
+        offset_is(topic, group, i == 1 ? 10 : 10 + i);
+    }
+    done("begin", rd_kafka_begin_transaction(first));
+    write_some(first, topic, "fenced", 10);
+    rd_kafka_t *second = open_producer(topic);
+    rd_kafka_error_t *e = rd_kafka_commit_transaction(first, WAIT_MS);
+    if (!e || !rd_kafka_error_is_fatal(e)) die("the first producer is not fenced");
+    rd_kafka_error_destroy(e);
+    done("begin", rd_kafka_begin_transaction(second));
+    write_some(second, topic, "committed", 10);
+    done("commit", rd_kafka_commit_transaction(second, WAIT_MS));
+    rd_kafka_destroy(first);
+    rd_kafka_destroy(second);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int nargs;
         void (*run)(char **args);
-    } verbs[] = {
-        {"produce", 3, produce}, {"consume", 4, consume}, {"member", 3, member}, {"admin", 2, admin}};
+    } verbs[] = {{"produce", 3, produce},
+                 {"consume", 4, consume},
+                 {"member", 3, member},
+                 {"admin", 2, admin},
+                 {"transact", 2, transact}};
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name) && argc == 2 + verbs[i].nargs) {
             verbs[i].run(argv + 2);
