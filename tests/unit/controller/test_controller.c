@@ -372,6 +372,27 @@ static void the_only_broker_stops_and_starts(void **state) {
     assert_int_equal(w->records.n, 0); /* it is already */
 }
 
+/* cordoned.log.dirs: with all of a broker's directories it takes no new partitions. */
+static void a_broker_cordons_its_directories(void **state) {
+    struct world *w = *state;
+    const struct broker *b = image_broker(w->image, 1);
+    struct uuid dir = b->dirs[0];
+    int64_t epoch = b->epoch;
+    assert_int_equal(controller_cordon(w->c, 1, epoch, &dir, 0, &w->records), 0);
+    assert_int_equal(w->records.n, 0); /* that is so already */
+    assert_int_equal(controller_cordon(w->c, 1, epoch + 1, &dir, 1, &w->records), KERR_STALE_BROKER_EPOCH);
+    assert_int_equal(controller_cordon(w->c, 1, epoch, &dir, 1, &w->records), 0);
+    assert_int_equal(commit(w), 1);
+    assert_int_equal(image_broker(w->image, 1)->cordoned_n, 1);
+    TOPIC t = {KSTR("cordoned"), 1, 1};
+    assert_int_equal(create(w, &t, 1, false).topics[0].error_code, KERR_INVALID_REPLICATION_FACTOR);
+    assert_int_equal(controller_cordon(w->c, 1, epoch, &dir, 1, &w->records), 0);
+    assert_int_equal(w->records.n, 0);
+    assert_int_equal(controller_cordon(w->c, 1, epoch, &dir, 0, &w->records), 0);
+    assert_int_equal(commit(w), 1);
+    create_ok(w, "cordoned", 1);
+}
+
 /* After a crash it may not have all that it had; it is elected nevertheless, as the last known leader, and
  * that is marked. */
 static void the_only_broker_crashes_and_starts(void **state) {
@@ -487,6 +508,7 @@ int main(void) {
         STORY(a_change_that_is_too_large_is_refused),
         STORY(the_old_way_replaces_all),
         STORY(the_only_broker_stops_and_starts),
+        STORY(a_broker_cordons_its_directories),
         STORY(the_only_broker_crashes_and_starts),
         STORY(replicas_get_directories),
         STORY(producer_ids_come_in_thousands),
