@@ -6,6 +6,7 @@
 #include "server/coordinators.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -58,6 +59,8 @@ struct coordinators {
     struct share_state_env share_env;
     struct share_inits *share_inits;
     struct codec *codec; /* of appends that recompress */
+    struct mail tune;
+    atomic_bool tuning;
     struct mail stop_mail;
     struct timer stop_timer;
     pthread_mutex_t lock; /* of quiet */
@@ -409,6 +412,20 @@ static void set_up(struct coordinators *c, const struct config *k) {
     };
 }
 
+static void on_tune(struct mail *m) {
+    struct coordinators *c = (struct coordinators *)((char *)m - offsetof(struct coordinators, tune));
+    atomic_store(&c->tuning, false);
+    struct config *config = node_config(c->node);
+    struct group_config now = group_settings(config);
+    config_unref(config);
+    c->group.consumer.assignment_interval = now.consumer.assignment_interval;
+    c->group.share.assignment_interval = now.share.assignment_interval;
+}
+
+void coordinators_reconfigure(struct coordinators *c) {
+    if (!atomic_exchange(&c->tuning, true)) loop_post(c->loop, &c->tune);
+}
+
 static void *run(void *arg) {
     loop_run(((struct coordinators *)arg)->loop);
     return NULL;
@@ -438,7 +455,10 @@ struct coordinators *coordinators_start(struct node *n, struct image *image) {
     *c = (struct coordinators){.node = n, .loop = loop_create(), .codec = codec_create()};
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->now_quiet, NULL);
-    set_up(c, n->config);
+    struct config *config = node_config(n);
+    c->tune.deliver = on_tune;
+    set_up(c, config);
+    config_unref(config);
     c->markers = markers_create(n, c->loop);
     for (int i = 0; i < COORDINATORS; i++) begin(c, &c->kinds[i], image);
     c->share_inits = share_inits_create(n, c->loop);

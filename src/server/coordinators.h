@@ -32,6 +32,8 @@ void coordinators_quiet(struct coordinators *c);
 void coordinators_destroy(struct coordinators *c);
 /* Control thread: the metadata changed; the replicas have followed already. */
 void coordinators_apply(struct coordinators *c, const struct image_delta *delta);
+/* Any thread: the shards take what may change at run time from the configuration that is in force. */
+void coordinators_reconfigure(struct coordinators *c);
 
 /* Any thread. */
 struct share_inits *coordinators_share_inits(const struct coordinators *c);

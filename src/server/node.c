@@ -478,6 +478,7 @@ void node_reconfigure(struct node *n) {
     struct config *config = node_config(n);
     use_loops(n, loops_wanted(config));
     if (n->acceptors) acceptors_reconfigure(n->acceptors);
+    if (n->coordinators) coordinators_reconfigure(n->coordinators);
     control_cordon(n->control);
     config_unref(config);
 }
