@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 register(
     lambda: [sys.executable, os.path.join(HERE, "client.py")],
     ["python", "broker"],
-    assignors=("range", "cooperative-sticky"),
+    assignors=("range", "cooperative-sticky", "kip848"),
 )
 
 if __name__ == "__main__":

@@ -94,14 +94,12 @@ def commit(consumer, pending):
 
 def member(topic, group, assignor):
     stop, pending = stop_event(), Pending()
-    consumer = new_consumer(
-        group,
-        **{
-            "partition.assignment.strategy": assignor,
-            "session.timeout.ms": 10000,
-            "heartbeat.interval.ms": 500,
-        },
-    )
+    classic = {
+        "partition.assignment.strategy": assignor,
+        "session.timeout.ms": 10000,
+        "heartbeat.interval.ms": 500,
+    }
+    consumer = new_consumer(group, **({"group.protocol": "consumer"} if assignor == "kip848" else classic))
 
     def revoked(_, places):
         commit(consumer, pending)

@@ -29,7 +29,7 @@ from lib.wire import Connection  # noqa: E402  pylint: disable=wrong-import-posi
 register(
     lambda: [sys.executable, os.path.join(HERE, "client.py")],
     ["java", "broker"],
-    assignors=("range", "cooperative-sticky"),
+    assignors=("range", "cooperative-sticky", "kip848"),
 )
 
 

@@ -89,6 +89,13 @@ def consume(topic, partition, start, count):
         say(at.removeprefix("Offset:"), key, value, headers)
 
 
+def group_options(assignor):
+    if assignor == "kip848":
+        return ["--group-protocol", "consumer", "--group-remote-assignor", "uniform"]
+    strategy = f"org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}"
+    return ["--session-timeout", "10000", "--assignment-strategy", strategy]
+
+
 def member(topic, group, assignor):
     """The verifiable consumer prints an event a line: records as they are read, then that their offsets are
     committed."""
@@ -101,10 +108,7 @@ def member(topic, group, assignor):
         group,
         "--reset-policy",
         "earliest",
-        "--session-timeout",
-        "10000",
-        "--assignment-strategy",
-        f"org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}",
+        *group_options(assignor),
         "--verbose",
     )
     process = subprocess.Popen(command, stdout=subprocess.PIPE)  # pylint: disable=consider-using-with
