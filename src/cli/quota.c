@@ -120,7 +120,7 @@ static int quota_describe(struct cli *c) {
     struct admin a;
     struct describe_client_quotas_request q;
     struct describe_client_quotas_request_component_data components[TYPES];
-    struct describe_client_quotas_response r;
+    struct describe_client_quotas_response r = {0};
     describe_client_quotas_request_init(&q);
     int status = add_components(c, &q, components);
     if (status) return status;
@@ -184,7 +184,7 @@ static int read_all(struct admin *a, const struct alter_client_quotas_request_en
                     struct alter_client_quotas_request_entry_data *to) {
     struct describe_client_quotas_request q;
     struct describe_client_quotas_request_component_data v[TYPES];
-    struct describe_client_quotas_response r;
+    struct describe_client_quotas_response r = {0};
     describe_client_quotas_request_init(&q);
     q.components = v;
     q.strict = true;
@@ -238,7 +238,7 @@ static void print_done(const struct cli *c, bool remove, int n) {
 static int change(struct cli *c, bool remove) {
     struct admin a;
     struct alter_client_quotas_request q;
-    struct alter_client_quotas_response r;
+    struct alter_client_quotas_response r = {0};
     struct alter_client_quotas_request_entity_data entity[TYPES];
     struct alter_client_quotas_request_entry_data e = {0};
     alter_client_quotas_request_init(&q);

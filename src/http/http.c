@@ -177,7 +177,7 @@ static bool start_one(struct http *h, struct http_listener *l) {
                                         MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
                                         (unsigned)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
                                         (unsigned)HTTP_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                        (size_t)(HTTP_HEADER + PIECE), MHD_OPTION_END);
+                                        (size_t)HTTP_HEADER + PIECE, MHD_OPTION_END);
     if (l->daemon) l->fd = -1; /* its own now */
     return l->daemon != NULL;
 }

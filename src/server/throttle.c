@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "io/clock.h"
@@ -248,5 +249,11 @@ void throttle_load(struct node *n, const struct image *image) {
     struct pmap_iter it;
     pmap_iterate(&image->quotas, &it);
     for (const struct quota_entity *q; (q = pmap_next(&it));) set_limits(l, q);
+    if (image->quotas.count)
+        LOG_INFO("server", "client quotas: %zu entities have some; kept:%s%s%s%s", image->quotas.count,
+                 limits_any(l, QUOTA_PRODUCE) ? " producer_byte_rate" : "",
+                 limits_any(l, QUOTA_FETCH) ? " consumer_byte_rate" : "",
+                 limits_any(l, QUOTA_REQUEST) ? " request_percentage" : "",
+                 limits_any(l, QUOTA_MUTATION) ? " controller_mutation_rate" : "");
     quotas_apply(&n->quotas, l);
 }
