@@ -2,6 +2,7 @@
 #
 #   make run                 install what is missing, build, start a node on 127.0.0.1:9092 with data in ./data
 #   make test                install, build, run every test; TESTS="unit clients/kcat" runs some
+#   make test-apps           whole applications (tests/apps), minutes each, 20 at most; TESTS="apps/streams" runs some
 #   make check               what a compiler does not see: borders, lengths, banned functions, clang-format, clang-tidy, cppcheck
 #   make build               the release binary build/ottla
 #   make bench               ottla, Apache Kafka and the floor under the same load, and the ratios; QUICK=1: a few short scenarios
@@ -41,7 +42,7 @@ SAN_ENV := SLOWER=10 ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=
 TESTS := $(or $(TESTS),unit wire crash fuzz)
 endif
 
-.PHONY: all build run test check bench soak fuzz install deps deps-build deps-check deps-test format lint clean
+.PHONY: all build run test test-apps check bench soak fuzz install deps deps-build deps-check deps-test format lint clean
 all: build
 
 deps: deps-build deps-check deps-test
@@ -63,6 +64,9 @@ run: build
 
 test: build deps-test
 	@$(SAN_ENV) tests/run --build $(B) $(if $(SAN),--minutes 90) $(TESTS)
+
+test-apps: build deps-test
+	@tests/run --build $(B) $(or $(TESTS),apps)
 
 check: build deps-check
 	@tools/lint --self-test

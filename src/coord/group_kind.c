@@ -11,6 +11,7 @@
 #include "api/offset_commit.h"
 #include "api/offset_delete.h"
 #include "api/offset_fetch.h"
+#include "api/streams_group_heartbeat.h"
 #include "api/sync_group.h"
 #include "base/assert.h"
 #include "base/kerr.h"
@@ -114,8 +115,11 @@ static struct kstr key_of(const struct coord_op *op) {
         return ((const struct share_group_heartbeat_request *)op->request)->group_id;
     case GROUP_API_SHARE_STATES: return ((const struct group_share_states *)op->request)->group;
     case GROUP_API_SHARE_DESCRIBE:
+    case GROUP_API_STREAMS_HEARTBEAT:
+        return ((const struct streams_group_heartbeat_request *)op->request)->group_id;
     case GROUP_API_DESCRIBE:
     case GROUP_API_CONSUMER_DESCRIBE:
+    case GROUP_API_STREAMS_DESCRIBE:
     case GROUP_API_DELETE: return *(const struct kstr *)op->request;
     case GROUP_API_LIST: break;
     }

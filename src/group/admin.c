@@ -6,7 +6,6 @@
 #include "base/assert.h"
 #include "base/kerr.h"
 #include "base/log.h"
-#include "group/foreign.h"
 #include "group/modern.h"
 #include "group/own.h"
 #include "group/record.h"
@@ -18,7 +17,7 @@ enum {
 
 static const char *state_name(const struct group *g) {
     if (g->modern) return g->modern->kind->state(g->modern);
-    return g->classic ? classic_state_names[g->classic->state] : foreign_state(g->foreign);
+    return classic_state_names[g->classic->state];
 }
 
 /* A copy in the request's arena, {0} without memory, which sets *failed. */
@@ -99,11 +98,17 @@ static struct kstr trimmed(struct kstr a) {
     return a;
 }
 
+/* The name of a state as filters have it. */
+static const char *filter_name(const struct group *g) {
+    const char *name = state_name(g);
+    return strcmp(name, "NotReady") ? name : "not_ready";
+}
+
 static bool is_listed(const struct group *g, const struct list_groups_request *q) {
     bool state = q->states_filter_n <= 0, type = q->types_filter_n <= 0;
     if (g->type == GROUP_KIND_NONE) return false;
     for (int32_t i = 0; i < q->states_filter_n && !state; i++)
-        state = same_ignoring_case(trimmed(q->states_filter[i]), state_name(g));
+        state = same_ignoring_case(trimmed(q->states_filter[i]), filter_name(g));
     for (int32_t i = 0; i < q->types_filter_n && !type; i++)
         type = same_ignoring_case(q->types_filter[i], group_kind_names[g->type]);
     return state && type;
@@ -138,8 +143,6 @@ void list_step(struct group_shard *s, const struct group_event *e) {
 void group_delete_records(struct group_shard *s, struct group *g) {
     if (g->modern)
         g->modern->kind->delete_records(s, g->modern);
-    else if (g->foreign)
-        foreign_delete_records(s, g->foreign);
     else
         record_group_tombstone(s, g->id);
 }

@@ -13,11 +13,13 @@
 #include "api/offset_fetch.h"
 #include "api/share_group_describe.h"
 #include "api/share_group_heartbeat.h"
+#include "api/streams_group_describe.h"
 #include "api/sync_group.h"
 #include "base/kerr.h"
 #include "group/own.h"
 #include "group/share_answer.h"
 #include "group/state.h"
+#include "group/streams_result.h"
 
 enum { FETCH_ERROR_VERSION = 2 }; /* of OffsetFetch: before it errors are on each partition */
 
@@ -173,6 +175,24 @@ static void *share_describe_error(const struct kstr *id, int16_t error, struct a
     return r;
 }
 
+static void *streams_heartbeat_error(int16_t error, struct arena *a) {
+    struct streams_heartbeat_result *r = arena_calloc(a, 1, sizeof *r);
+    if (!r) return NULL;
+    streams_group_heartbeat_response_init(&r->response);
+    r->response.error_code = error;
+    r->response.error_message = kstr_of(kerr_message(error));
+    return r;
+}
+
+static void *streams_describe_error(const struct kstr *id, int16_t error, struct arena *a) {
+    struct streams_group_describe_response_described_group *r = arena_alloc(a, sizeof *r);
+    if (!r) return NULL;
+    streams_group_describe_response_described_group_init(r);
+    r->group_id = *id;
+    r->error_code = error;
+    return r;
+}
+
 void *group_error_response(enum group_api api, int16_t version, const void *request, int16_t error,
                            struct arena *arena) {
     switch (api) {
@@ -193,6 +213,8 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_SHARE_DESCRIBE: return share_describe_error(request, error, arena);
     case GROUP_API_SHARE_STATES: return (void *)(uintptr_t)request;
     case GROUP_API_CONSUMER_DESCRIBE: return consumer_describe_error(request, error, arena);
+    case GROUP_API_STREAMS_HEARTBEAT: return streams_heartbeat_error(error, arena);
+    case GROUP_API_STREAMS_DESCRIBE: return streams_describe_error(request, error, arena);
     }
     return NULL;
 }

@@ -6,7 +6,6 @@
 #include "base/kerr.h"
 #include "base/log.h"
 #include "group/consumer.h"
-#include "group/foreign.h"
 #include "group/modern.h"
 #include "group/own.h"
 #include "group/record.h"
@@ -322,9 +321,7 @@ static struct classic *join_group(struct group_shard *s, const struct join_group
     *is_new = true;
     if (!g) return group_make_classic(s, group_find_or_add(s, q->group_id));
     group_delete_records(s, g);
-    if (g->foreign) foreign_free(g->foreign);
     if (g->modern) g->modern->kind->free(g->modern);
-    g->foreign = NULL;
     g->modern = NULL;
     g->type = GROUP_KIND_NONE;
     return group_make_classic(s, g);

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "group/consumer.h"
-#include "group/foreign.h"
 #include "group/own.h"
+#include "group/streams.h"
 #include "group/share_group.h"
 #include "metadata/image.h"
 #include "records/group.h"
@@ -17,6 +17,7 @@
 const struct modern_kind *modern_kind_of(enum group_kind type) {
     switch (type) {
     case GROUP_KIND_CONSUMER: return &consumer_kind;
+    case GROUP_KIND_STREAMS: return &streams_kind;
     case GROUP_KIND_SHARE: return &share_kind;
     default: return NULL;
     }
@@ -37,6 +38,12 @@ static const struct row {
     [GROUP_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
     [GROUP_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
     [GROUP_CONSUMER_GROUP_REGULAR_EXPRESSION] = {GROUP_KIND_CONSUMER, SECOND_PART, false},
+    [GROUP_STREAMS_GROUP_METADATA] = {GROUP_KIND_STREAMS, SECOND_NONE, true},
+    [GROUP_STREAMS_GROUP_MEMBER_METADATA] = {GROUP_KIND_STREAMS, SECOND_PART, false},
+    [GROUP_STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_STREAMS, SECOND_NONE, false},
+    [GROUP_STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER] = {GROUP_KIND_STREAMS, SECOND_PART, false},
+    [GROUP_STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT] = {GROUP_KIND_STREAMS, SECOND_PART, false},
+    [GROUP_STREAMS_GROUP_TOPOLOGY] = {GROUP_KIND_STREAMS, SECOND_NONE, false},
     [GROUP_SHARE_GROUP_METADATA] = {GROUP_KIND_SHARE, SECOND_NONE, true},
     [GROUP_SHARE_GROUP_MEMBER_METADATA] = {GROUP_KIND_SHARE, SECOND_PART, false},
     [GROUP_SHARE_GROUP_TARGET_ASSIGNMENT_METADATA] = {GROUP_KIND_SHARE, SECOND_NONE, false},
@@ -255,6 +262,12 @@ void modern_timer_set_if_absent(struct group_shard *s, struct kstr group, struct
     struct member_timers *t = timers_of(s, group, member, true);
     if (!heap_has(&t->timers[which].node))
         group_timer_set(s, &t->timers[which], timer_kinds[which], s->now.mono + ms);
+}
+
+bool modern_timer_is_set(struct group_shard *s, struct kstr group, struct kstr member,
+                         enum member_timer which) {
+    const struct member_timers *t = timers_of(s, group, member, false);
+    return t && heap_has(&t->timers[which].node);
 }
 
 void modern_timer_cancel(struct group_shard *s, struct kstr group, struct kstr member,

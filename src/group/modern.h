@@ -15,8 +15,7 @@
  *
  * A new kind plugs in with
  *   1. a struct that begins with struct modern and one that begins with struct modern_member;
- *   2. a struct modern_kind, named in modern_kind_of() (modern.c); until then its records stay opaque
- *      (foreign.h);
+ *   2. a struct modern_kind, named in modern_kind_of() (modern.c);
  *   3. a row for each of its record types in the table of modern.c;
  *   4. its steps: an enum group_api, a row in shard.c, error.c (the answer to a failed request) and coord
  * (which group a request is for);
@@ -93,9 +92,11 @@ struct modern_kind {
     /* A member's timer; the member may have gone. `epoch`: as given to modern_timer_set. */
     void (*due)(struct group_shard *s, struct modern *m, struct kstr member, enum member_timer which,
                 int32_t epoch);
+    /* Whether offsets of the topic are kept because it is read; NULL: if m->topics has it. */
+    bool (*reads)(const struct modern *m, struct kstr topic);
 };
 
-/* NULL: groups of this type are opaque. */
+/* NULL: groups of this type are not modern. */
 const struct modern_kind *modern_kind_of(enum group_kind type);
 /* The group of an id if it is of that kind; NULL. */
 struct modern *modern_find(const struct group_shard *s, struct kstr id, enum group_kind type);
@@ -113,6 +114,9 @@ static inline struct modern_member *modern_member(const struct modern *m, struct
 }
 static inline bool modern_subscribed(const struct modern *m, struct kstr topic) {
     return hashmap_get(&m->topics, topic.s, (size_t)topic.len) != NULL;
+}
+static inline bool modern_reads(const struct modern *m, struct kstr topic) {
+    return m->kind->reads ? m->kind->reads(m, topic) : modern_subscribed(m, topic);
 }
 bool member_reconciled(const struct modern_member *m, int32_t assignment_epoch);
 
@@ -148,6 +152,8 @@ void modern_timer_set(struct group_shard *s, struct kstr group, struct kstr memb
                       int64_t ms, int32_t epoch);
 void modern_timer_set_if_absent(struct group_shard *s, struct kstr group, struct kstr member,
                                 enum member_timer which, int64_t ms);
+bool modern_timer_is_set(struct group_shard *s, struct kstr group, struct kstr member,
+                         enum member_timer which);
 void modern_timer_cancel(struct group_shard *s, struct kstr group, struct kstr member,
                          enum member_timer which);
 void modern_timers_cancel(struct group_shard *s, struct kstr group, struct kstr member);

@@ -8,10 +8,10 @@
 #include "base/kerr.h"
 #include "base/log.h"
 #include "group/consumer.h"
-#include "group/foreign.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/state.h"
+#include "group/streams.h"
 
 enum { GROUP_NOT_FOUND_VERSION = 9 }; /* of OffsetCommit */
 
@@ -42,12 +42,6 @@ static int16_t may_commit_classic(struct group_shard *s, struct classic *c, cons
     return KERR_NONE;
 }
 
-static int16_t may_commit_foreign(const struct group *g, const struct offset_commit_request *q) {
-    if (g->type == GROUP_KIND_SHARE) return KERR_GROUP_ID_NOT_FOUND;
-    if (q->generation_id_or_member_epoch < 0 && group_is_empty(g)) return KERR_NONE;
-    return KERR_UNKNOWN_MEMBER_ID; /* its members cannot be here: their protocol is not served */
-}
-
 static int16_t may_commit_consumer(const struct consumer *c, const struct group_event *e) {
     const struct offset_commit_request *q = commit_of(e);
     const struct consumer_committer by = {.member = q->member_id,
@@ -64,11 +58,28 @@ static int16_t may_commit_consumer(const struct consumer *c, const struct group_
     return is_transactional(e) && error == KERR_STALE_MEMBER_EPOCH ? KERR_ILLEGAL_GENERATION : error;
 }
 
+static int16_t may_commit_streams(const struct streams *g, const struct group_event *e) {
+    const struct offset_commit_request *q = commit_of(e);
+    const struct streams_committer by = {.member = q->member_id,
+                                         .instance = q->group_instance_id,
+                                         .epoch = q->generation_id_or_member_epoch,
+                                         .version = e->version,
+                                         .transactional = is_transactional(e)};
+    const struct streams_member *behind;
+    int16_t error = streams_may_commit(g, &by, &behind);
+    for (int32_t t = 0; behind && t < q->topics_n; t++)
+        for (int32_t i = 0; !error && i < q->topics[t].partitions_n; i++)
+            error = streams_may_commit_partition(g, behind, by.epoch, q->topics[t].name,
+                                                 q->topics[t].partitions[i].partition_index);
+    return is_transactional(e) && error == KERR_STALE_MEMBER_EPOCH ? KERR_ILLEGAL_GENERATION : error;
+}
+
 static int16_t may_commit(struct group_shard *s, const struct group_event *e) {
     const struct offset_commit_request *q = commit_of(e);
     struct group *g = group_existing(s, q->group_id);
     if (g && g->type == GROUP_KIND_CONSUMER) return may_commit_consumer(consumer_of(g->modern), e);
-    if (g) return g->classic ? may_commit_classic(s, g->classic, e) : may_commit_foreign(g, q);
+    if (g && g->type == GROUP_KIND_STREAMS) return may_commit_streams(streams_of(g->modern), e);
+    if (g) return g->classic ? may_commit_classic(s, g->classic, e) : KERR_GROUP_ID_NOT_FOUND;
     if (q->generation_id_or_member_epoch < 0) return KERR_NONE; /* replay makes a simple group */
     if (is_transactional(e)) return KERR_ILLEGAL_GENERATION;
     return e->version >= GROUP_NOT_FOUND_VERSION ? KERR_GROUP_ID_NOT_FOUND : KERR_ILLEGAL_GENERATION;
@@ -153,9 +164,8 @@ static int16_t may_fetch(const struct group *g,
     if (g->classic) return KERR_NONE;
     if (g->type == GROUP_KIND_CONSUMER)
         return consumer_may_fetch(consumer_of(g->modern), q->member_id, q->member_epoch);
-    if (kstr_null(q->member_id) && q->member_epoch < 0) return KERR_NONE;
-    return !kstr_null(q->member_id) && foreign_has_member(g->foreign, q->member_id) ? KERR_NONE
-                                                                                    : KERR_UNKNOWN_MEMBER_ID;
+    ASSERT(g->type == GROUP_KIND_STREAMS);
+    return streams_may_fetch(streams_of(g->modern), q->member_id, q->member_epoch);
 }
 
 static bool id_differs(const struct committed *c, const struct uuid *asked) {
@@ -250,10 +260,8 @@ static int16_t may_delete(const struct group *g) {
 }
 
 static bool is_subscribed(const struct group *g, struct kstr topic) {
-    if (g->modern) return modern_subscribed(g->modern, topic);
-    /* What a group of another kind is subscribed to is not known here: while it has members, assume
-     * everything. */
-    return g->classic ? classic_subscribed(g->classic, topic) : !group_is_empty(g);
+    if (g->modern) return modern_reads(g->modern, topic);
+    return g->classic && classic_subscribed(g->classic, topic);
 }
 
 static void delete_topic(struct group_shard *s, const struct group *g,

@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "group/consumer.h"
-#include "group/foreign.h"
 #include "group/modern.h"
 #include "group/own.h"
 #include "records/group.h"
@@ -175,12 +174,10 @@ static int load_group(struct group_shard *s, struct kstr id, const struct group_
     struct group *g = group_find_or_add(s, id);
     if (consumer_take_prepared(s, g)) return 0;
     if (g->classic) classic_free(s, g->classic);
-    if (g->foreign) foreign_free(g->foreign);
     if (g->modern) g->modern->kind->free(g->modern);
     struct classic *c =
         classic_create(g, v->members_n ? CLASSIC_STABLE : CLASSIC_EMPTY, v->current_state_timestamp, s->seed);
     g->classic = c;
-    g->foreign = NULL;
     g->modern = NULL;
     g->type = GROUP_KIND_CLASSIC;
     c->generation = v->generation;
@@ -299,8 +296,9 @@ int group_shard_replay(struct group_shard *s, int64_t offset, int64_t producer_i
     case GROUP_OFFSET_COMMIT: return replay_offset(s, offset, producer_id, &r, value);
     case GROUP_GROUP_METADATA: return replay_group(s, &r, value);
     default:
-        return modern_replayed(type) ? modern_replay(s, type, &r, value)
-                                     : foreign_replay(s, type, key, value);
+        if (modern_replayed(type)) return modern_replay(s, type, &r, value);
+        LOG_LIMITED(LOG_WARN, "group", "a record of unknown type %d in __consumer_offsets is ignored", type);
+        return 0;
     }
 }
 

@@ -9,11 +9,11 @@
 #include "base/kerr.h"
 #include "base/log.h"
 #include "group/consumer.h"
-#include "group/foreign.h"
 #include "group/own.h"
 #include "group/record.h"
 #include "group/share_group.h"
 #include "group/state.h"
+#include "group/streams.h"
 #include "metadata/image.h"
 
 enum {
@@ -41,7 +41,6 @@ struct group_shard *group_shard_create(const struct group_config *config, uint64
 
 static void free_group(struct group_shard *s, struct group *g) {
     if (g->classic) classic_free(s, g->classic);
-    if (g->foreign) foreign_free(g->foreign);
     if (g->modern) g->modern->kind->free(g->modern);
     offsets_free(&g->offsets);
     kstr_disown(&g->id);
@@ -102,10 +101,8 @@ void group_free_if_nothing(struct group_shard *s, struct group *g) {
 
 void group_dissolve(struct group_shard *s, struct group *g) {
     if (g->classic) classic_free(s, g->classic);
-    if (g->foreign) foreign_free(g->foreign);
     if (g->modern) g->modern->kind->free(g->modern);
     g->classic = NULL;
-    g->foreign = NULL;
     g->modern = NULL;
     g->type = GROUP_KIND_NONE;
     group_free_if_nothing(s, g);
@@ -114,7 +111,7 @@ void group_dissolve(struct group_shard *s, struct group *g) {
 bool group_is_empty(const struct group *g) {
     if (g->classic) return g->classic->state == CLASSIC_EMPTY;
     if (g->modern) return g->modern->members.count == 0;
-    return !g->foreign || foreign_members(g->foreign) == 0;
+    return true;
 }
 
 bool group_is_simple(const struct group *g) {
@@ -194,6 +191,8 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
         [GROUP_API_SHARE_DESCRIBE] = share_describe_step,
         [GROUP_API_SHARE_STATES] = share_states_step,
         [GROUP_API_CONSUMER_DESCRIBE] = consumer_describe_step,
+        [GROUP_API_STREAMS_HEARTBEAT] = streams_heartbeat_step,
+        [GROUP_API_STREAMS_DESCRIBE] = streams_describe_step,
     };
     ASSERT(event->handle && event->arena && event->api < sizeof steps / sizeof *steps);
     begin(s, now, result);

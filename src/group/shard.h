@@ -71,6 +71,13 @@ struct group_share_config {
     int32_t initialize_retry_interval_ms;
 };
 
+/* group.streams.*, ms. */
+struct group_streams_config {
+    struct group_setting session_timeout, heartbeat_interval, assignment_interval, initial_delay;
+    struct group_setting standbys; /* replicas */
+    int32_t max_size;
+};
+
 /* Milliseconds and bytes; the names are those of the broker's configuration. */
 struct group_config {
     int32_t group_initial_rebalance_delay_ms;
@@ -80,6 +87,7 @@ struct group_config {
     int64_t offsets_retention_ms; /* offsets.retention.minutes */
     int64_t offsets_retention_check_interval_ms;
     struct group_consumer_config consumer;
+    struct group_streams_config streams;
     struct group_share_config share;
 };
 
@@ -106,6 +114,9 @@ enum group_api {
     GROUP_API_SHARE_DESCRIBE,     /* struct kstr, a group id → a described_group of ShareGroupDescribe */
     GROUP_API_SHARE_STATES,       /* struct group_share_states → the same: what became of them */
     GROUP_API_CONSUMER_DESCRIBE,  /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
+    GROUP_API_STREAMS_HEARTBEAT, /* struct streams_group_heartbeat_request → struct streams_heartbeat_result
+                                  */
+    GROUP_API_STREAMS_DESCRIBE,  /* struct kstr, a group id → a described_group of StreamsGroupDescribe */
 };
 
 /* Offsets that are pending until the transaction's marker. */

@@ -18,7 +18,6 @@ enum group_kind {
 };
 extern const char *const group_kind_names[]; /* "classic", …; GROUP_KIND_NONE: "" */
 
-struct foreign;
 struct image;
 struct modern;
 struct reader;
@@ -30,7 +29,6 @@ struct group {
     enum group_kind type;
     struct classic *classic; /* if it is one */
     struct modern *modern;   /* a group of the newer kinds */
-    struct foreign *foreign; /* a group of a kind that is not served */
     struct offsets offsets;
 };
 

@@ -69,6 +69,8 @@
 #include "api/share_fetch.h"
 #include "api/share_group_describe.h"
 #include "api/share_group_heartbeat.h"
+#include "api/streams_group_describe.h"
+#include "api/streams_group_heartbeat.h"
 #include "api/sync_group.h"
 #include "api/txn_offset_commit.h"
 #include "api/unregister_broker.h"

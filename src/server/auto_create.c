@@ -17,6 +17,7 @@
 #include "server/control.h"
 #include "server/node.h"
 #include "server/throttle.h"
+#include "server/topic_errors.h"
 
 enum { NAMES_MAX = 1000 };
 
@@ -26,6 +27,7 @@ struct auto_create {
     struct arena arena;
     struct create_topics_request in;
     struct change_quota quota; /* of the client that asked */
+    int64_t keep_ms;           /* 0: names; else topics whose errors are kept */
 };
 
 bool auto_create_enabled(const struct node *n) {
@@ -104,14 +106,43 @@ static void set_internal(struct auto_create *c, struct create_topics_request_cre
     if (kstr_is(t->name, "__share_group_state")) set_share_state(c, t);
 }
 
-void auto_create_add(struct auto_create *c, struct kstr name) {
-    if (c->in.topics_n == NAMES_MAX) return;
+/* NULL: there is no room. */
+static struct create_topics_request_creatable_topic *add_name(struct auto_create *c, struct kstr name) {
+    if (c->in.topics_n == NAMES_MAX) return NULL;
     if (!c->in.topics) c->in.topics = arena_calloc(&c->arena, NAMES_MAX, sizeof *c->in.topics);
     char *copy = arena_strndup(&c->arena, name.s, (size_t)name.len);
-    if (!c->in.topics || !copy) return;
+    if (!c->in.topics || !copy) return NULL;
     struct create_topics_request_creatable_topic *t = &c->in.topics[c->in.topics_n++];
     create_topics_request_creatable_topic_init(t);
     t->name = (struct kstr){copy, name.len};
+    return t;
+}
+
+static struct kstr copied(struct auto_create *c, struct kstr a) {
+    const char *copy = a.len >= 0 ? arena_strndup(&c->arena, a.s, (size_t)a.len) : NULL;
+    return copy ? (struct kstr){copy, a.len} : KSTR_NULL;
+}
+
+void auto_create_add_topic(struct auto_create *c, const struct create_topics_request_creatable_topic *topic,
+                           int64_t keep_ms) {
+    struct create_topics_request_creatable_topic *t = add_name(c, topic->name);
+    c->keep_ms = keep_ms;
+    if (!t) {
+        topic_errors_end(c->node->topic_errors, topic->name, NULL, 0);
+        return;
+    }
+    t->num_partitions = topic->num_partitions;
+    t->replication_factor = topic->replication_factor;
+    t->configs = arena_calloc(&c->arena, (size_t)topic->configs_n, sizeof *t->configs);
+    for (; t->configs && t->configs_n < topic->configs_n; t->configs_n++) {
+        t->configs[t->configs_n].name = copied(c, topic->configs[t->configs_n].name);
+        t->configs[t->configs_n].value = copied(c, topic->configs[t->configs_n].value);
+    }
+}
+
+void auto_create_add(struct auto_create *c, struct kstr name) {
+    struct create_topics_request_creatable_topic *t = add_name(c, name);
+    if (!t) return;
     t->num_partitions = (int32_t)config_int(c->node->config, CFG_NUM_PARTITIONS);
     t->replication_factor = (int16_t)config_int(c->node->config, CFG_DEFAULT_REPLICATION_FACTOR);
     set_internal(c, t);
@@ -119,9 +150,13 @@ void auto_create_add(struct auto_create *c, struct kstr name) {
 
 static void leave_out_existing(struct auto_create *c, const struct image *image) {
     int32_t kept = 0;
-    for (int32_t i = 0; i < c->in.topics_n; i++)
-        if (!image_topic_by_name(image, c->in.topics[i].name.s, (size_t)c->in.topics[i].name.len))
+    for (int32_t i = 0; i < c->in.topics_n; i++) {
+        struct kstr name = c->in.topics[i].name;
+        if (!image_topic_by_name(image, name.s, (size_t)name.len))
             c->in.topics[kept++] = c->in.topics[i];
+        else if (c->keep_ms)
+            topic_errors_end(c->node->topic_errors, name, NULL, 0);
+    }
     c->in.topics_n = kept;
 }
 
@@ -129,6 +164,22 @@ static void auto_create_free(struct auto_create *c) {
     change_quota_free(&c->quota);
     arena_free(&c->arena);
     free(c);
+}
+
+/* out NULL: nothing could be created because of `err`. */
+static void keep_errors(struct auto_create *c, const struct create_topics_response *out, int err) {
+    int64_t until = clock_mono_ms() + c->keep_ms;
+    for (int32_t i = 0; i < c->in.topics_n; i++) {
+        struct kstr name = c->in.topics[i].name;
+        const char *why = out ? NULL : oerr_text(err);
+        for (int32_t k = 0; out && k < out->topics_n; k++) {
+            struct kstr said = out->topics[k].error_message;
+            if (!kstr_equal(out->topics[k].name, name) || !out->topics[k].error_code) continue;
+            why = said.len > 0 ? arena_strndup(&c->arena, said.s, (size_t)said.len)
+                               : kerr_message(out->topics[k].error_code);
+        }
+        topic_errors_end(c->node->topic_errors, name, why, until);
+    }
 }
 
 static void create(struct mail *m) { /* control thread */
@@ -147,6 +198,7 @@ static void create(struct mail *m) { /* control thread */
         for (int32_t i = 0; !err && i < out.topics_n; i++)
             LOG_INFO("control", "auto-created topic %.*s: %s", out.topics[i].name.len, out.topics[i].name.s,
                      kerr_name(out.topics[i].error_code));
+        if (c->keep_ms) keep_errors(c, err ? NULL : &out, err);
     }
     record_list_free(&records);
     auto_create_free(c);

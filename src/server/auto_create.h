@@ -9,6 +9,7 @@
 #include "wire/types.h"
 
 struct auto_create;
+struct create_topics_request_creatable_topic;
 struct node;
 struct request;
 
@@ -20,6 +21,10 @@ struct auto_create *auto_create_begin(struct request *r);
 /* Any thread: the node asks for itself, and nobody's quota counts. */
 struct auto_create *auto_create_begin_own(struct node *n);
 void auto_create_add(struct auto_create *c, struct kstr name);
+/* As the topic says. What goes wrong is kept for keep_ms in the node's topic_errors, whose
+ * topic_errors_begin has let the topic through. */
+void auto_create_add_topic(struct auto_create *c, const struct create_topics_request_creatable_topic *topic,
+                           int64_t keep_ms);
 void auto_create_submit(struct auto_create *c);
 
 #endif

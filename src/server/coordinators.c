@@ -329,9 +329,30 @@ static struct group_share_config share_group_settings(const struct config *k) {
     };
 }
 
+static struct group_streams_config streams_settings(const struct config *k) {
+    const int32_t delay = (int32_t)config_int(k, CFG_GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS);
+    const int32_t standbys = (int32_t)config_int(k, CFG_GROUP_STREAMS_NUM_STANDBY_REPLICAS);
+    const int32_t most = (int32_t)config_int(k, CFG_GROUP_STREAMS_MAX_STANDBY_REPLICAS);
+    return (struct group_streams_config){
+        .session_timeout =
+            setting(k, CFG_GROUP_STREAMS_SESSION_TIMEOUT_MS, CFG_GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS,
+                    CFG_GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS),
+        .heartbeat_interval =
+            setting(k, CFG_GROUP_STREAMS_HEARTBEAT_INTERVAL_MS, CFG_GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS,
+                    CFG_GROUP_STREAMS_MAX_HEARTBEAT_INTERVAL_MS),
+        .assignment_interval =
+            setting(k, CFG_GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS, CFG_GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS,
+                    CFG_GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS),
+        .initial_delay = {delay, 0, INT32_MAX},
+        .standbys = {standbys, 0, most},
+        .max_size = (int32_t)config_int(k, CFG_GROUP_STREAMS_MAX_SIZE),
+    };
+}
+
 static struct group_config group_settings(const struct config *k) {
     return (struct group_config){
         .consumer = consumer_settings(k),
+        .streams = streams_settings(k),
         .share = share_group_settings(k),
         .group_initial_rebalance_delay_ms = (int32_t)config_int(k, CFG_GROUP_INITIAL_REBALANCE_DELAY_MS),
         .group_min_session_timeout_ms = (int32_t)config_int(k, CFG_GROUP_MIN_SESSION_TIMEOUT_MS),

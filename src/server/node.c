@@ -52,6 +52,7 @@
 #include "server/net.h"
 #include "server/producer_ids.h"
 #include "server/shares.h"
+#include "server/topic_errors.h"
 #include "server/request.h"
 #include "server/throttle.h"
 #include "server/topic_settings.h"
@@ -505,6 +506,7 @@ static void make_parts(struct node *n) {
     n->shares = shares_create(n);
     n->control = control_create(n);
     n->producer_ids = producer_ids_create();
+    n->topic_errors = topic_errors_create(n->seed + 4);
     n->nets_used = loops_wanted(c);
     n->nets_n = n->nets_used > cores() ? n->nets_used : cores();
     n->nets = xcalloc((size_t)n->nets_n, sizeof(struct net *));
@@ -558,6 +560,7 @@ static void free_parts(struct node *n, bool stopped) {
     if (n->producer_ids) producer_ids_destroy(n->producer_ids);
     if (n->fetch_sessions) fetch_sessions_destroy(n->fetch_sessions);
     client_metrics_destroy(n->client_metrics);
+    topic_errors_free(n->topic_errors);
     for (int i = 0; i < n->endpoints_n; i++) free((char *)(uintptr_t)n->endpoints[i].host);
     free(n->endpoints);
     assignments_destroy(n->assignments);

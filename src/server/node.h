@@ -29,6 +29,7 @@ struct net;
 struct producer_ids;
 struct replicas;
 struct shares;
+struct topic_errors;
 struct workers;
 
 struct node_endpoint { /* an advertised listener, with the port that was bound */
@@ -70,7 +71,8 @@ struct node {
     struct housekeeping *housekeeping;
     struct cleaners *cleaners; /* NULL: log.cleaner.enable=false */
     struct producer_ids *producer_ids;
-    struct quotas quotas; /* of clients: server/throttle */
+    struct topic_errors *topic_errors; /* of streams groups */
+    struct quotas quotas;              /* of clients: server/throttle */
     struct client_metrics *client_metrics;
     struct mover *mover;
     int64_t broker_epoch;
