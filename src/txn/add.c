@@ -21,6 +21,7 @@ static int16_t add(struct txn_shard *s, const struct txn_add *in, struct shard_n
     if (error) return error;
     if (e->now.state == TXN_ONGOING && txn_partitions_include(&e->now.partitions, in->partitions))
         return KERR_NONE;
+    if (!txn_can_record(s, in->client_version)) return KERR_UNSUPPORTED_VERSION;
     txn_prepare_add(e, in->partitions, in->client_version, now.wall);
     return txn_write(s, e, TXN_AFTER_PLAIN, r) ? KERR_NONE : KERR_UNKNOWN_SERVER_ERROR;
 }

@@ -70,6 +70,7 @@ static bool valid_epoch(const struct txn_entry *e, const struct txn_end *in) {
 static int16_t prepare_v2(struct txn_shard *s, struct txn_entry *e, bool commit, int16_t version, bool empty,
                           struct shard_now now, enum txn_after_kind kind, struct shard_result *r) {
     int64_t next_id = TXN_NO_ID;
+    if (!txn_can_record(s, version)) return KERR_UNSUPPORTED_VERSION;
     if (txn_epoch_exhausted(e->now.epoch)) {
         next_id = s->env->producer_id(s->env->arg);
         if (next_id < 0) return KERR_COORDINATOR_LOAD_IN_PROGRESS;

@@ -405,6 +405,79 @@ def read_committed(peer):
     yield "latest at last", latest(peer, topic, 1)
 
 
+@exchange(seconds=60)
+def over_segments(peer):
+    """A transaction that is aborted over several segments, another one that is committed between: from each offset
+    the aborted ones that a reader has to know."""
+    topic = peer.create(peer.name("t"), segment_bytes=1048576)
+    a, b = Producer(peer, "a"), Producer(peer, "b")
+    for p in (a, b):
+        p.init()
+        p.add(topic)
+    big = b"x" * 400_000
+    for i in range(6):
+        yield f"a {i}", a.produce(topic, big, sequence=i)
+        if i in (1, 3):
+            yield f"b {i}", b.produce(topic, b"b", sequence=i // 2)
+    yield "b commits", b.end()
+    b.settle()
+    yield "open", fetch(peer, topic, offset=2)
+    yield "a aborts", a.end(False)
+    a.settle()
+    for again in range(3):
+        a.add(topic)
+        yield f"more {again}", a.produce(topic, b"more", big, sequence=6 + 2 * again)
+        yield f"ends {again}", a.end(again == 1)
+        a.settle()
+    for offset in range(0, 22):
+        yield f"from {offset}", fetch(peer, topic, offset=offset)
+    yield "latest", latest(peer, topic, 1)
+
+
+@exchange(seconds=90, alone=True)
+def feature_levels(peer):
+    """transaction.version decides how a producer is fenced."""
+    topic = peer.create(peer.name("t"))
+
+    def set_level(level, kind):
+        update = {"feature": "transaction.version", "maxVersionLevel": level, "upgradeType": kind}
+        answer = peer.call("UpdateFeatures", 1, timeoutMs=10000, featureUpdates=[update])
+        check(answer["errorCode"] == 0, f"{peer.kind}: {answer}")
+
+        def seen():
+            found = peer.must("ApiVersions", 3, clientSoftwareName="test", clientSoftwareVersion="1")
+            levels = {f["name"]: f["maxVersionLevel"] for f in found["finalizedFeatures"]}
+            return levels.get("transaction.version", 0) == level
+
+        wait_for(seen, f"transaction.version {level}")
+
+    try:
+        for level in (1, 0, 2):
+            set_level(level, 1 if level == 2 else 2)
+            for v in (4, 5):
+                p = Producer(peer, f"level{level}-v{v}")
+                yield f"{level} v{v} init", p.init()
+                if v == 4:
+                    yield f"{level} v{v} add", p.add(topic)
+                yield f"{level} v{v} write", p.produce(topic, b"one", v=9 if v == 4 else 12)
+                if (level, v) == (0, 5):
+                    continue  # refused; and the reference's id is stuck then
+                yield f"{level} v{v} state", p.state()
+                yield f"{level} v{v} end", p.end(v=v)
+                p.settle()
+                yield f"{level} v{v} ended", p.state()
+                p.epoch += v == 5
+                if v == 4:
+                    p.add(topic)
+                yield f"{level} v{v} write more", p.produce(topic, b"two", v=9 if v == 4 else 12, sequence=v == 4)
+                yield f"{level} v{v} fence", p.ask(4)
+                p.settle()
+                yield f"{level} v{v} fenced", p.state()
+                yield f"{level} v{v} init again", p.init()
+    finally:
+        set_level(2, 1)
+
+
 @exchange(seconds=90)
 def txn_offset_commit(peer):
     topic = peer.create(peer.name("t"), 2)

@@ -308,6 +308,21 @@ static void bytes_of_records(void **state) {
     world_end(w);
 }
 
+static void level_0_knows_no_epochs(void **state) {
+    struct world *w = world_begin();
+    struct client c = CLIENT("a", 2);
+    w->version = 0;
+    assert_int_equal(world_init(w, &c), 0);
+    assert_int_equal(world_produce(w, &c, 0, 1), KERR_UNSUPPORTED_VERSION);
+    assert_int_equal(world_end_txn(w, &c, false), KERR_UNSUPPORTED_VERSION);
+    w->version = 1;
+    assert_int_equal(world_produce(w, &c, 0, 1), 0);
+    assert_int_equal(world_end_txn(w, &c, true), 0);
+    world_settle(w);
+    assert_int_equal(world_fate(w, 1, 0), FATE_COMMITTED);
+    world_end(w);
+}
+
 static void what_cannot_be_read(void **state) {
     struct world *w = world_begin();
     struct client c = CLIENT("a", 2);
@@ -376,6 +391,7 @@ int main(void) {
         cmocka_unit_test(completion_is_written_again),
         cmocka_unit_test(two_phase_commit),
         cmocka_unit_test(bytes_of_records),
+        cmocka_unit_test(level_0_knows_no_epochs),
         cmocka_unit_test(what_cannot_be_read),
         cmocka_unit_test(lists),
     };
