@@ -108,6 +108,7 @@ static void view_json(const struct group_view *g, struct json *j) {
     json_str(j, "type", g->type);
     json_str(j, "assignor", g->assignor);
     if (g->epoch >= 0) json_int(j, "epoch", g->epoch);
+    if (g->epoch >= 0) json_int(j, "assignment_epoch", g->assignment_epoch);
     json_key(j, "members");
     json_open(j, '[');
     for (int32_t i = 0; i < g->members_n; i++) {
@@ -116,6 +117,7 @@ static void view_json(const struct group_view *g, struct json *j) {
         json_str(j, "instance", g->members[i].instance);
         json_str(j, "client", g->members[i].client);
         json_str(j, "host", g->members[i].host);
+        if (g->members[i].epoch >= 0) json_int(j, "epoch", g->members[i].epoch);
         json_int(j, "partitions", g->members[i].partitions);
         json_close(j, '}');
     }
@@ -147,14 +149,15 @@ static void add_known(struct table *t, int64_t v) {
 }
 
 static void members_text(const struct group_view *g) {
-    static const char *const headings[] = {"MEMBER", "INSTANCE", "CLIENT", "HOST", "-PARTITIONS"};
+    static const char *const headings[] = {"MEMBER", "INSTANCE", "CLIENT", "HOST", "-EPOCH", "-PARTITIONS"};
     struct table t;
-    table_init(&t, headings, 5);
+    table_init(&t, headings, 6);
     for (int32_t i = 0; i < g->members_n; i++) {
         table_adds(&t, g->members[i].id);
         table_adds(&t, g->members[i].instance);
         table_adds(&t, g->members[i].client);
         table_adds(&t, g->members[i].host);
+        add_known(&t, g->members[i].epoch);
         table_add(&t, "%d", g->members[i].partitions);
     }
     table_print(&t);
@@ -182,10 +185,12 @@ static void view_text(const struct group_view *g) {
     int64_t total = 0;
     for (int32_t i = 0; i < g->partitions_n; i++)
         total += lag_of(&g->partitions[i]) > 0 ? lag_of(&g->partitions[i]) : 0;
-    printf("%.*s: %.*s, %.*s%s%.*s, %d member%s, lag %lld\n", g->name.len, g->name.s, g->state.len,
-           g->state.s, g->type.len, g->type.s, g->assignor.len > 0 ? ", assignor " : "",
+    printf("%.*s: %.*s, %.*s%s%.*s, %d member%s, lag %lld", g->name.len, g->name.s, g->state.len, g->state.s,
+           g->type.len, g->type.s, g->assignor.len > 0 ? ", assignor " : "",
            g->assignor.len > 0 ? g->assignor.len : 0, g->assignor.s ? g->assignor.s : "", g->members_n,
            g->members_n == 1 ? "" : "s", (long long)total);
+    if (g->epoch >= 0) printf(", epoch %d (assigned %d)", g->epoch, g->assignment_epoch);
+    putchar('\n');
     if (g->members_n) members_text(g);
     if (g->partitions_n) partitions_text(g);
 }

@@ -1,5 +1,5 @@
-/* Private to the group verb: what is known of one group, in one form for classic and consumer groups. All of
- * it is the arena's. */
+/* Private to the group verb: what is known of one group, in one form for classic, consumer and share groups.
+ * All of it is the arena's. */
 #ifndef OTTLA_CLI_GROUP_H
 #define OTTLA_CLI_GROUP_H
 
@@ -8,6 +8,7 @@
 struct group_member {
     struct kstr id, instance, client, host; /* instance may be null */
     int32_t partitions;                     /* how many are assigned */
+    int32_t epoch;                          /* the member's; -1: it has none (classic protocol) */
 };
 
 /* A partition that the group has an offset of, or that is assigned to a member. */
@@ -22,7 +23,7 @@ struct group_partition {
 
 struct group_view {
     struct kstr name, state, type, assignor;
-    int32_t epoch; /* -1: none (classic) */
+    int32_t epoch, assignment_epoch; /* -1: none (classic) */
     struct group_member *members;
     int32_t members_n;
     struct group_partition *partitions; /* by topic and number */

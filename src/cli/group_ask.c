@@ -6,6 +6,7 @@
 #include "api/consumer_group_describe.h"
 #include "api/describe_groups.h"
 #include "api/offset_fetch.h"
+#include "api/share_group_describe.h"
 #include "base/kerr.h"
 #include "cli/group.h"
 #include "records/consumer_protocol.h"
@@ -61,12 +62,14 @@ static int keep_consumer(struct admin *a, struct group_view *g,
     g->type = KSTR("consumer");
     g->assignor = r->assignor_name;
     g->epoch = r->group_epoch;
+    g->assignment_epoch = r->assignment_epoch;
     g->members = arena_calloc(&a->arena, (size_t)r->members_n + 1, sizeof *g->members);
     if (!g->members) return OE_LIMIT;
     g->members_n = r->members_n;
     for (int32_t i = 0; i < r->members_n; i++) {
         const struct consumer_group_describe_response_member *m = &r->members[i];
-        g->members[i] = (struct group_member){m->member_id, m->instance_id, m->client_id, m->client_host, 0};
+        g->members[i] = (struct group_member){m->member_id,   m->instance_id, m->client_id, m->client_host, 0,
+                                              m->member_epoch};
         for (int32_t t = 0; t < m->assignment.topic_partitions_n; t++) {
             const struct consumer_group_describe_response_topic_partitions *p =
                 &m->assignment.topic_partitions[t];
@@ -105,14 +108,14 @@ static int keep_classic(struct admin *a, struct group_view *g,
     g->state = r->group_state;
     g->type = KSTR("classic");
     g->assignor = r->protocol_data;
-    g->epoch = -1;
+    g->epoch = g->assignment_epoch = -1;
     g->members = arena_calloc(&a->arena, (size_t)r->members_n + 1, sizeof *g->members);
     if (!g->members) return OE_LIMIT;
     g->members_n = r->members_n;
     for (int32_t i = 0; i < r->members_n; i++) {
         const struct describe_groups_response_described_group_member *m = &r->members[i];
         g->members[i] =
-            (struct group_member){m->member_id, m->group_instance_id, m->client_id, m->client_host, 0};
+            (struct group_member){m->member_id, m->group_instance_id, m->client_id, m->client_host, 0, -1};
         int err = kstr_is(r->protocol_type, "consumer") ? keep_assignment(a, g, i, m->member_assignment) : 0;
         if (err) return err;
     }
@@ -142,6 +145,62 @@ static int ask_classic(struct admin *a, const char *name, struct group_view *g, 
     return keep_classic(a, g, d) ? cli_fail("%s: the group is too large", name) : 0;
 }
 
+/* ---- share groups ---- */
+
+static int16_t share_code(const void *response) {
+    const struct share_group_describe_response *r = response;
+    return r->groups_n == 1 ? r->groups[0].error_code : 0;
+}
+
+static int keep_share(struct admin *a, struct group_view *g,
+                      const struct share_group_describe_response_described_group *r) {
+    g->state = r->group_state;
+    g->type = KSTR("share");
+    g->assignor = r->assignor_name;
+    g->epoch = r->group_epoch;
+    g->assignment_epoch = r->assignment_epoch;
+    g->members = arena_calloc(&a->arena, (size_t)r->members_n + 1, sizeof *g->members);
+    if (!g->members) return OE_LIMIT;
+    g->members_n = r->members_n;
+    for (int32_t i = 0; i < r->members_n; i++) {
+        const struct share_group_describe_response_member *m = &r->members[i];
+        g->members[i] =
+            (struct group_member){m->member_id, KSTR_NULL, m->client_id, m->client_host, 0, m->member_epoch};
+        for (int32_t t = 0; t < m->assignment.topic_partitions_n; t++) {
+            const struct share_group_describe_response_topic_partitions *p =
+                &m->assignment.topic_partitions[t];
+            int err = assign(a, g, i, p->topic_name, p->partitions, p->partitions_n);
+            if (err) return err;
+        }
+    }
+    return 0;
+}
+
+/* A group that is neither a consumer nor a classic one. */
+static int ask_share(struct admin *a, const char *name, struct group_view *g, bool *missing) {
+    struct share_group_describe_request q;
+    struct share_group_describe_response r;
+    share_group_describe_request_init(&q);
+    q.group_ids = &g->name;
+    q.group_ids_n = 1;
+    int err = client_do(a->client, &(struct client_call){.key = API_SHARE_GROUP_DESCRIBE,
+                                                         .target = CLIENT_GROUP,
+                                                         .name = name,
+                                                         .request = &q,
+                                                         .response = &r,
+                                                         .arena = &a->arena,
+                                                         .error = share_code});
+    *missing = true;
+    if (err || r.groups_n != 1 || r.groups[0].error_code) return 0;
+    *missing = false;
+    return keep_share(a, g, &r.groups[0]) ? cli_fail("%s: the group is too large", name) : 0;
+}
+
+static int ask_others(struct admin *a, const char *name, struct group_view *g, bool *missing) {
+    int status = ask_classic(a, name, g, missing);
+    return status || !*missing ? status : ask_share(a, name, g, missing);
+}
+
 int group_ask(struct admin *a, const char *name, struct group_view *g, bool *missing) {
     struct consumer_group_describe_request q;
     struct consumer_group_describe_response r;
@@ -159,12 +218,12 @@ int group_ask(struct admin *a, const char *name, struct group_view *g, bool *mis
                                .arena = &a->arena,
                                .error = consumer_code};
     int err = client_do(a->client, &call);
-    if (err == OE_UNSUPPORTED) return ask_classic(a, name, g, missing);
+    if (err == OE_UNSUPPORTED) return ask_others(a, name, g, missing);
     if (err) return admin_done(a, err);
     if (r.groups_n != 1) return cli_fail("%s: the broker's answer does not name the group", name);
     int16_t code = r.groups[0].error_code;
     if (code == KERR_GROUP_ID_NOT_FOUND || code == KERR_UNSUPPORTED_VERSION)
-        return ask_classic(a, name, g, missing);
+        return ask_others(a, name, g, missing);
     if (code) return admin_refused(name, code, r.groups[0].error_message);
     return keep_consumer(a, g, &r.groups[0]) ? cli_fail("%s: the group is too large", name) : 0;
 }
