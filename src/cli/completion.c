@@ -17,6 +17,7 @@
 #include "cli/feature.h"
 #include "cli/reassign.h"
 #include "cli/user.h"
+#include "cli/share.h"
 #include "cli/storage.h"
 #include "cli/topic.h"
 #include "cli/txn.h"
@@ -56,6 +57,7 @@ static const struct cli_command *const cli_tables[] = {
     &cli_consume_command,
     &cli_group_command,
     &cli_txn_command,
+    &cli_share_command,
     &cli_config_command,
     &cli_quota_command,
     &cli_user_command,

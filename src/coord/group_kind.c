@@ -113,6 +113,10 @@ static struct kstr key_of(const struct coord_op *op) {
         return ((const struct consumer_group_heartbeat_request *)op->request)->group_id;
     case GROUP_API_SHARE_HEARTBEAT:
         return ((const struct share_group_heartbeat_request *)op->request)->group_id;
+    case GROUP_API_SHARE_OFFSETS:
+    case GROUP_API_SHARE_ALTER:
+    case GROUP_API_SHARE_DELETE:
+    case GROUP_API_SHARE_DELETED:
     case GROUP_API_SHARE_STATES: return ((const struct group_share_states *)op->request)->group;
     case GROUP_API_SHARE_DESCRIBE:
     case GROUP_API_STREAMS_HEARTBEAT:

@@ -110,6 +110,12 @@ static void *fetch_error(int16_t version, const struct group_offset_fetch *q, in
     return r;
 }
 
+static void *share_offsets_error(int16_t error, struct arena *a) {
+    struct group_share_offsets *r = arena_calloc(a, 1, sizeof *r);
+    if (r) r->error = error;
+    return r;
+}
+
 static void *offset_delete_error(int16_t error, struct arena *a) {
     struct offset_delete_response *r = arena_calloc(a, 1, sizeof *r);
     if (r) r->error_code = error;
@@ -211,6 +217,10 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_CONSUMER_HEARTBEAT: return consumer_heartbeat_error(error, arena);
     case GROUP_API_SHARE_HEARTBEAT: return share_heartbeat_error(error, arena);
     case GROUP_API_SHARE_DESCRIBE: return share_describe_error(request, error, arena);
+    case GROUP_API_SHARE_OFFSETS:
+    case GROUP_API_SHARE_ALTER:
+    case GROUP_API_SHARE_DELETE:
+    case GROUP_API_SHARE_DELETED: return share_offsets_error(error, arena);
     case GROUP_API_SHARE_STATES: return (void *)(uintptr_t)request;
     case GROUP_API_CONSUMER_DESCRIBE: return consumer_describe_error(request, error, arena);
     case GROUP_API_STREAMS_HEARTBEAT: return streams_heartbeat_error(error, arena);

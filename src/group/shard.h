@@ -113,6 +113,11 @@ enum group_api {
     GROUP_API_SHARE_HEARTBEAT,    /* struct share_group_heartbeat_request → struct group_share_heartbeat */
     GROUP_API_SHARE_DESCRIBE,     /* struct kstr, a group id → a described_group of ShareGroupDescribe */
     GROUP_API_SHARE_STATES,       /* struct group_share_states → the same: what became of them */
+    /* struct group_share_states → struct group_share_offsets: */
+    GROUP_API_SHARE_OFFSETS, /* which share partitions have a state; the request's topics are not looked at */
+    GROUP_API_SHARE_ALTER,   /* these will be made anew; then GROUP_API_SHARE_STATES */
+    GROUP_API_SHARE_DELETE,  /* topics with all their partitions: which to delete; none: nothing is known */
+    GROUP_API_SHARE_DELETED, /* these topics are */
     GROUP_API_CONSUMER_DESCRIBE,  /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
     GROUP_API_STREAMS_HEARTBEAT, /* struct streams_group_heartbeat_request → struct streams_heartbeat_result
                                   */

@@ -19,6 +19,13 @@ struct group_share_states {
     bool initialized; /* GROUP_API_SHARE_STATES: they are; else it failed */
 };
 
+/* What the offsets APIs are told. states.group and, after an alteration, states.epoch are set. */
+struct group_share_offsets {
+    int16_t error;
+    bool known; /* GROUP_API_SHARE_DELETE: the group has states at all */
+    struct group_share_states states;
+};
+
 /* GROUP_API_SHARE_HEARTBEAT. initialize: what the share coordinator is to be asked for after the answer, and
  * GROUP_API_SHARE_STATES is to be told of; NULL: nothing. All of it in the request's arena. */
 struct group_share_heartbeat {

@@ -151,14 +151,16 @@ class Member:
         return wait_for(some, f"{self.peer.kind}: records")
 
     def taken(self):
-        """All that can be acquired, as ranges."""
-        held = []
+        """All that can be acquired of all partitions, as ranges."""
+        held = {}
         while True:
-            answer = self.fetch(wait=300)
-            more = [a for t in answer["responses"] for p in t["partitions"] for a in p["acquiredRecords"]]
-            if not more and held:
-                return held
-            held += more
+            answer, before = self.fetch(wait=300), len(held)
+            for topic in answer["responses"]:
+                for p in topic["partitions"]:
+                    for a in p["acquiredRecords"]:
+                        held[p["partitionIndex"], a["firstOffset"]] = a
+            if len(held) == before and len({p for p, _ in held}) == self.partitions:
+                return [held[k] for k in sorted(held)]
 
     def first_records(self, **fields):
         """Fetches until all share partitions have been loaded and something of each has come: the last answer."""
@@ -234,3 +236,42 @@ def loaded(member):
     """An acknowledgement finds a share partition that is loaded; what is asked is wrong."""
     answer = member.fetch(wait=50)
     return answer["errorCode"] == 0
+
+
+def describe_all(peer, group):
+    return peer.call("DescribeShareGroupOffsets", 1, groups=[{"groupId": group, "topics": None}])
+
+
+def alter(peer, group, *topics):
+    listed = [
+        {
+            "topicName": name,
+            "partitions": [{"partitionIndex": p, "startOffset": offset} for p, offset in partitions],
+        }
+        for name, partitions in topics
+    ]
+    return peer.call("AlterShareGroupOffsets", 0, groupId=group, topics=listed)
+
+
+def forget(peer, group, *topics):
+    return peer.call("DeleteShareGroupOffsets", 0, groupId=group, topics=[{"topicName": t} for t in topics])
+
+
+def group_coordinator(peer, group):
+    def there():
+        found = peer.must("FindCoordinator", 1, key=group)["errorCode"] == 0
+        return found and peer.must("OffsetFetch", 5, groupId=group, topics=[])["errorCode"] == 0
+
+    wait_for(there, f"{peer.kind}: a group coordinator")
+
+
+def heartbeat(peer, group, member, epoch, *topics):
+    return peer.call(
+        "ShareGroupHeartbeat",
+        1,
+        groupId=group,
+        memberId=member,
+        memberEpoch=epoch,
+        rackId=None,
+        subscribedTopicNames=list(topics) or None,
+    )

@@ -2,18 +2,23 @@
 the offsets of groups."""
 
 from exchange import exchange
-from lib.case import main, wait_for
+from lib.case import check, main, wait_for
 from lib.wire import versions
 from share import (
     NO_UUID,
     OTHER_ID,
     ack,
+    alter,
     batch,
     configure,
     coordinator,
     describe,
+    describe_all,
     filled,
     filled_again,
+    forget,
+    group_coordinator,
+    heartbeat,
     initialize,
     loaded,
     member_of,
@@ -330,6 +335,73 @@ def start_by_configuration(peer):
         produce(peer, topic, 3)
         yield f"{value}: fetch", m.taken()
         yield f"{value}: describe", describe(peer, 1, group, (topic, [0]))
+
+
+@exchange()
+def alter_offsets(peer):
+    group, topic, topic_id = prepared(peer, 2)
+    other = peer.create(peer.name("other"), 1)
+    group_coordinator(peer, group)
+    for p in (0, 1):
+        produce(peer, topic, 20, p)
+    yield "all of nothing", describe_all(peer, group)
+    yield "no group", alter(peer, "", (topic, [(0, 5)]))
+    yield "no topics", alter(peer, group)
+    yield "still nothing", describe_all(peer, group)
+    yield "unknown topics only", alter(peer, group, (peer.name("missing"), [(0, 5), (1, 5)]))
+    yield "some unknown", alter(peer, group, (topic, [(0, 5), (7, 5)]), (peer.name("missing"), [(0, 5)]))
+    yield "all", describe_all(peer, group)
+    yield "read", read(peer, group, topic_id)
+    yield "more", alter(peer, group, (topic, [(0, 3), (1, 4)]), (other, [(0, 0)]))
+    yield "all of more", describe_all(peer, group)
+    yield "beyond the end", alter(peer, group, (topic, [(0, 300)]))
+    yield "all of beyond", describe_all(peer, group)
+    yield "reset", alter(peer, group, (topic, [(0, 3)]))
+    m = member_of(peer, group, topic_id, 2)
+    yield "fetch", m.taken()
+    classic = peer.name("classic")
+    places = [{"name": topic, "partitions": [{"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}]}]
+    peer.must("OffsetCommit", 8, groupId=classic, generationIdOrMemberEpoch=-1, memberId="", topics=places)
+    yield "a classic group", alter(peer, classic, (topic, [(0, 5)]))
+    yield "all of a classic group", describe_all(peer, classic)
+
+
+@exchange()
+def delete_offsets(peer):
+    group, topic, topic_id = prepared(peer, 2)
+    other = peer.create(peer.name("other"), 1)
+    group_coordinator(peer, group)
+    yield "no such group", forget(peer, group, topic)
+    yield "no group", forget(peer, "", topic)
+    alter(peer, group, (topic, [(0, 5), (1, 6)]), (other, [(0, 1)]))
+    wait_for(lambda: len(describe_all(peer, group)["groups"][0]["topics"]) == 2, "initialized")
+    yield "nothing", forget(peer, group)
+    yield "unknown", forget(peer, group, peer.name("missing"))
+    yield "one", forget(peer, group, topic)
+    yield "all after one", describe_all(peer, group)
+    yield "read", read(peer, group, topic_id)
+    yield "again", forget(peer, group, topic, other)
+    yield "all after both", describe_all(peer, group)
+
+
+@exchange()
+def offsets_of_groups_with_members(peer):
+    group, topic, _ = prepared(peer, 2)
+    group_coordinator(peer, group)
+    joined = wait_for(lambda: beats(heartbeat(peer, group, "member", 0, topic)), "a member")
+    wait_for(lambda: describe_all(peer, group)["groups"][0]["topics"], "initialized")
+    yield "all", describe_all(peer, group)
+    yield "alter", alter(peer, group, (topic, [(0, 5)]))
+    yield "delete", forget(peer, group, topic)
+    heartbeat(peer, group, "member", -1)
+    yield "alter without members", alter(peer, group, (topic, [(0, 5)]))
+    check(joined["memberEpoch"] > 0, f"{peer.kind}: {joined}")
+    yield "delete without members", forget(peer, group, topic)
+    yield "all in the end", describe_all(peer, group)
+
+
+def beats(answer):
+    return answer if answer["errorCode"] == 0 else None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/describe_share_group_offsets.h"
+#include "group/share_answer.h"
 #include "metadata/image.h"
 #include "replica/replica.h"
 #include "server/error_map.h"
@@ -29,6 +30,7 @@ enum { UNKNOWN = -1 };
 
 /* Where each answer belongs. */
 struct describing {
+    const struct describe_share_group_offsets_request *in;
     struct describe_share_group_offsets_response *out;
     PARTITION **answers; /* of each share partition that is asked for */
     int32_t n;
@@ -126,6 +128,26 @@ static bool add_group(struct request *r, const ASKED_GROUP *asked, GROUP *o) {
     return true;
 }
 
+/* All topics of a group, as the group coordinator knows them. */
+static bool add_known(struct request *r, const struct group_share_offsets *k, GROUP *o) {
+    const struct group_share_states *s = &k->states;
+    o->error_code = k->error;
+    if (k->error) {
+        o->error_message = kstr_of(kerr_message(k->error));
+        return true;
+    }
+    o->topics = request_array(r, (size_t)s->topics_n, sizeof *o->topics);
+    for (int32_t i = 0; o->topics && i < s->topics_n; i++) {
+        const struct topic *t = image_topic_by_id(request_image(r), &s->topics[i].id);
+        if (!t) continue;
+        ASKED_TOPIC asked = {.topic_name = {t->name, t->name_len},
+                             .partitions = s->topics[i].partitions,
+                             .partitions_n = s->topics[i].partitions_n};
+        if (!add_topic(r, &asked, &o->topics[o->topics_n++])) return false;
+    }
+    return o->topics;
+}
+
 static int32_t count(const struct describe_share_group_offsets_response *out) {
     int32_t n = 0;
     for (int32_t g = 0; g < out->groups_n; g++)
@@ -153,23 +175,68 @@ static void ask(struct request *r, struct describing *d, int32_t n) {
     share_state_call_send_patiently(call, finish);
 }
 
+static void ask_states(struct request *r, struct describing *d) {
+    int32_t n = count(d->out);
+    d->answers = request_array(r, (size_t)n, sizeof(PARTITION *));
+    if (!d->answers)
+        request_fail(r, "out of memory");
+    else if (n)
+        ask(r, d, n);
+    else
+        request_finish(r, d->out);
+}
+
+static void on_known(struct request *r) {
+    struct coord_call *call = r->state;
+    struct describing *d = call->context;
+    int32_t at = 0;
+    for (int32_t g = 0; g < d->in->groups_n; g++) {
+        if (d->in->groups[g].topics_n >= 0) continue;
+        const struct group_share_offsets *k = call->ops[at++].response;
+        if (!k || !add_known(r, k, &d->out->groups[g])) {
+            request_fail(r, "out of memory");
+            return;
+        }
+    }
+    ask_states(r, d);
+}
+
+static void ask_known(struct request *r, struct describing *d, int32_t n) {
+    struct coord_call *call = coord_call_begin(r, COORDINATOR_GROUP, n);
+    struct group_share_states *q = request_array(r, (size_t)n, sizeof *q);
+    int32_t at = 0;
+    if (!call || !q) {
+        request_fail(r, "out of memory");
+        return;
+    }
+    call->context = d;
+    for (int32_t g = 0; g < d->in->groups_n; g++) {
+        if (d->in->groups[g].topics_n >= 0) continue;
+        q[at].group = d->in->groups[g].group_id;
+        call->ops[at].api = GROUP_API_SHARE_OFFSETS;
+        call->ops[at].request = &q[at];
+        at++;
+    }
+    coord_call_send(call, on_known);
+}
+
 void handle_describe_share_group_offsets(struct request *r,
                                          const struct describe_share_group_offsets_request *in) {
     struct describing *d = request_alloc(r, sizeof *d);
+    int32_t known = 0;
+    d->in = in;
     d->out = request_alloc(r, sizeof *d->out);
     describe_share_group_offsets_response_init(d->out);
     d->out->groups = request_array(r, (size_t)in->groups_n, sizeof *d->out->groups);
     bool ok = d->out->groups;
-    for (int32_t g = 0; ok && g < in->groups_n; g++)
+    for (int32_t g = 0; ok && g < in->groups_n; g++) {
         ok = add_group(r, &in->groups[g], &d->out->groups[d->out->groups_n++]);
-    int32_t n = ok ? count(d->out) : 0;
-    d->answers = request_array(r, (size_t)n, sizeof(PARTITION *));
-    if (!ok || !d->answers) {
-        request_fail(r, "out of memory");
-        return;
+        known += in->groups[g].topics_n < 0;
     }
-    if (n)
-        ask(r, d, n);
+    if (!ok)
+        request_fail(r, "out of memory");
+    else if (known && share_groups_enabled(request_image(r)))
+        ask_known(r, d, known);
     else
-        request_finish(r, d->out);
+        ask_states(r, d);
 }
