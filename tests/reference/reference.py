@@ -49,6 +49,7 @@ TOOLS = {
     "e2e-latency": "org.apache.kafka.tools.EndToEndLatency",
     "verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
     "verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
+    "verifiable-share-consumer": "org.apache.kafka.tools.VerifiableShareConsumer",
     "transactional-message-copier": "org.apache.kafka.tools.TransactionalMessageCopier",
     "transactions": "org.apache.kafka.tools.TransactionsCommand",
     "get-offsets": "org.apache.kafka.tools.GetOffsetShell",

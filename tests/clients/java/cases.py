@@ -102,6 +102,24 @@ def verifiable():
 
 
 @case(seconds=120, needs=["java", "broker"])
+def share_groups():
+    """The verifiable share consumer gets every record that the producer's acknowledgements name, whichever way it
+    acknowledges."""
+    topic = unique("shared")
+    server = ["--bootstrap-server", bootstrap()]
+    tool("topics", *server, "--create", "--topic", topic, "--partitions", 3)
+    sent = tool("verifiable-producer", *server, "--topic", topic, "--max-messages", 3000, "--acks", -1)
+    acked = sorted(e["value"] for e in events(sent, "producer_send_success"))
+    equal(len(acked), 3000, "acknowledged")
+    for mode in ("auto", "sync", "async"):
+        ask = [*server, "--topic", topic, "--group-id", unique(mode), "--max-messages", 3000, "--verbose"]
+        read = tool(
+            "verifiable-share-consumer", *ask, "--acknowledgement-mode", mode, "--offset-reset-strategy", "earliest"
+        )
+        equal(sorted(e["value"] for e in events(read, "record_data")), acked, f"values, acknowledged {mode}")
+
+
+@case(seconds=120, needs=["java", "broker"])
 def perf():
     """The performance tools run to their end and count all records."""
     topic = unique("perf")
