@@ -30,7 +30,6 @@ static const struct config_pair no_file_values[] = {
     {"transaction.state.log.min.isr", "1"},
     {"share.coordinator.state.topic.replication.factor", "1"},
     {"share.coordinator.state.topic.min.isr", "1"},
-    {"ottla.http.listeners", "HTTP://127.0.0.1:9644"},
 };
 enum { NO_FILE_VALUES = sizeof no_file_values / sizeof *no_file_values };
 

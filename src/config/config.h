@@ -98,7 +98,7 @@ const char *config_raw(const struct config *c, const char *name);
 const char *config_for_listener(const struct config *c, const char *listener, const char *mechanism,
                                 enum cfg_id id);
 /* ottla.http.listeners, a key of our own: "HTTP://host:port,…" for metrics and health; "" is none, the
- * default but for a node that was started without a file. */
+ * default. */
 const char *config_http_listeners(const struct config *c);
 /* log.retention.ms and its coarser synonyms as one number; likewise log.roll, log.roll.jitter,
  * log.flush.interval. */
