@@ -262,9 +262,11 @@ bool markers_stop(struct markers *m) {
 
 void markers_destroy(struct markers *m) {
     ASSERT(m->running == 0);
-    while (m->jobs) {
-        loop_timer_cancel(m->loop, &m->jobs->timer);
-        free_job(m->jobs);
+    for (struct marker_job *j = m->jobs, *next; j; j = next) { /* all wait for their timers */
+        next = j->next;
+        loop_timer_cancel(m->loop, &j->timer);
+        free(j->write.slots);
+        free(j);
     }
     free(m);
 }
