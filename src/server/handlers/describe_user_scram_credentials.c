@@ -32,12 +32,12 @@ static RESULT *result_of(struct work *w, struct kstr name, bool *before) {
 static void describe(struct work *w, RESULT *to) {
     const struct image *image = request_image(w->r);
     to->credential_infos = request_alloc(w->r, 2 * sizeof *to->credential_infos);
-    for (int8_t m = SCRAM_SHA_256; m <= SCRAM_SHA_512; m++) {
+    for (int m = SCRAM_SHA_256; m <= SCRAM_SHA_512; m++) {
         const struct scram_credential *c =
-            image_scram(image, m, to->user.s ? to->user.s : "", (size_t)to->user.len);
+            image_scram(image, (int8_t)m, to->user.s ? to->user.s : "", (size_t)to->user.len);
         if (c)
             to->credential_infos[to->credential_infos_n++] =
-                (struct describe_user_scram_credentials_response_credential_info){m, c->iterations};
+                (struct describe_user_scram_credentials_response_credential_info){(int8_t)m, c->iterations};
     }
     if (to->credential_infos_n > 0) return;
     to->error_code = KERR_RESOURCE_NOT_FOUND;
