@@ -41,8 +41,8 @@ struct txn_entry *txn_queue_take(struct txn_queue *q);
 /* The record of e->next is what the step writes. false: no memory; the transition is taken back. */
 bool txn_write(struct txn_shard *s, struct txn_entry *e, enum txn_after_kind kind, struct shard_result *r);
 void *txn_response(struct arena *a, size_t size, struct shard_result *r);
-/* Records of transaction.version 0 cannot say that a client speaks version 2, and who reads them would not know
- * that its epochs are bumped. */
+/* Records of transaction.version 0 cannot say that a client speaks version 2, and who reads them would not
+ * know that its epochs are bumped. */
 static inline bool txn_can_record(const struct txn_shard *s, int16_t client_version) {
     return client_version == 0 || s->env->version(s->env->arg) >= 1;
 }
