@@ -168,6 +168,8 @@ void streams_describe_step(struct group_shard *s, const struct group_event *e) {
             group(&d, g, r);
         } else if (g) {
             r->error_code = KERR_UNKNOWN_SERVER_ERROR; /* a log that has lost it */
+        } else if (!id->len) {
+            r->error_code = KERR_INVALID_GROUP_ID;
         } else {
             r->error_code = KERR_GROUP_ID_NOT_FOUND;
             r->error_message = kstr_of(arena_printf(

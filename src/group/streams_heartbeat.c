@@ -88,8 +88,9 @@ static const char *unsupported(const struct streams_group_heartbeat_request *q) 
 
 static const char *invalid_join(const struct streams_group_heartbeat_request *q) {
     if (q->rebalance_timeout_ms == -1) return "RebalanceTimeoutMs must be provided in first request.";
-    if (q->active_tasks_n > 0) return "ActiveTasks must be empty when (re-)joining.";
-    if (q->standby_tasks_n > 0) return "StandbyTasks must be empty when (re-)joining.";
+    if (q->active_tasks_n) return "ActiveTasks must be empty when (re-)joining."; /* and not null */
+    if (q->standby_tasks_n) return "StandbyTasks must be empty when (re-)joining.";
+    if (q->warmup_tasks_n) return "WarmupTasks must be empty when (re-)joining.";
     return q->topology ? NULL : "Topology must be non-null when (re-)joining.";
 }
 

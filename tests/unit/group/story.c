@@ -15,9 +15,11 @@
 #include "api/offset_commit.h"
 #include "api/offset_delete.h"
 #include "api/offset_fetch.h"
+#include "api/streams_group_heartbeat.h"
 #include "api/sync_group.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "group/streams_result.h"
 #include "metadata/delta.h"
 #include "metadata/record.h"
 
@@ -101,7 +103,39 @@ static void keep_consumer(struct ask *a, const struct consumer_group_describe_re
     }
 }
 
+static void keep_tasks(struct ask *a, const struct streams_group_heartbeat_response_task_ids *ids,
+                       int32_t n) {
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t k = 0; k < ids[i].partitions_n; k++) {
+            size_t at = strlen(a->given);
+            bool first = !at || a->given[at - 1] == '/';
+            if (!k)
+                snprintf(a->given + at, sizeof a->given - at, "%s%.*s:%d", first ? "" : " ",
+                         (int)ids[i].subtopology_id.len, ids[i].subtopology_id.s, ids[i].partitions[k]);
+            else
+                snprintf(a->given + at, sizeof a->given - at, ",%d", ids[i].partitions[k]);
+        }
+}
+
+static void keep_stream(struct ask *a, const struct streams_group_heartbeat_response *r) {
+    a->error = r->error_code;
+    a->generation = r->member_epoch;
+    keep(a->member, r->member_id);
+    snprintf(a->message, sizeof a->message, "%.*s", r->error_message.len < 0 ? 0 : (int)r->error_message.len,
+             r->error_message.s);
+    a->has_assignment = r->active_tasks_n >= 0;
+    keep_tasks(a, r->active_tasks, r->active_tasks_n);
+    strcat(a->given, "/");
+    keep_tasks(a, r->standby_tasks, r->standby_tasks_n);
+    for (int32_t i = 0; i < r->status_n; i++)
+        sprintf(a->state + strlen(a->state), "%s%d", i ? " " : "", r->status[i].status_code);
+}
+
 static void keep_others(struct ask *a, const void *response) {
+    if (a->api == GROUP_API_STREAMS_HEARTBEAT) {
+        keep_stream(a, &((const struct streams_heartbeat_result *)response)->response);
+        return;
+    }
     if (a->api == GROUP_API_CONSUMER_HEARTBEAT) {
         keep_beat(a, response);
     } else if (a->api == GROUP_API_CONSUMER_DESCRIBE) {
@@ -250,6 +284,14 @@ struct story *story_begin(void) {
         .offset_metadata_max_bytes = 4096,
         .offsets_retention_ms = 7ll * 24 * 3600 * 1000,
         .offsets_retention_check_interval_ms = 600000,
+        .streams =
+            {
+                .session_timeout = {45000, 45000, 60000},
+                .heartbeat_interval = {5000, 5000, 15000},
+                .initial_delay = {0, 0, INT32_MAX},
+                .standbys = {0, 0, 2},
+                .max_size = INT32_MAX,
+            },
         .consumer =
             {
                 .session_timeout = {45000, 45000, 60000},
@@ -572,6 +614,55 @@ static void read_owned(struct ask *a, const char *owned, struct consumer_group_h
             q->topic_partitions[i].partitions[q->topic_partitions[i].partitions_n++] =
                 (int32_t)strtol(s + 1, (char **)(uintptr_t)&s, 10);
     }
+}
+
+static struct streams_group_heartbeat_request_task_ids *read_tasks(struct ask *a, const char *numbers,
+                                                                   int32_t *n) {
+    struct streams_group_heartbeat_request_task_ids *ids = arena_calloc(&a->arena, 1, sizeof *ids);
+    ids->subtopology_id = str("0");
+    ids->partitions = arena_calloc(&a->arena, strlen(numbers) + 1, sizeof *ids->partitions);
+    for (const char *s = numbers; *s; s += strcspn(s, ",") + (s[strcspn(s, ",")] == ','))
+        ids->partitions[ids->partitions_n++] = (int32_t)strtol(s, NULL, 10);
+    *n = *numbers ? 1 : 0;
+    return ids;
+}
+
+struct ask *story_stream(struct story *t, const struct streamer *b) {
+    struct ask *a = new_ask(t, GROUP_API_STREAMS_HEARTBEAT);
+    struct kstr sources[8];
+    struct streams_group_heartbeat_request_topic_info changelog;
+    struct streams_group_heartbeat_request_subtopology sub;
+    struct streams_group_heartbeat_request_topology topology = {
+        .epoch = b->topology_epoch, .subtopologies = &sub, .subtopologies_n = 1};
+    struct streams_group_heartbeat_request q;
+    streams_group_heartbeat_request_init(&q);
+    streams_group_heartbeat_request_subtopology_init(&sub);
+    streams_group_heartbeat_request_topic_info_init(&changelog);
+    q.group_id = str(b->group ? b->group : "g");
+    q.member_id = str(b->member);
+    q.member_epoch = b->epoch;
+    q.shutdown_application = b->shutdown;
+    sub.subtopology_id = str("0");
+    sub.source_topics = sources;
+    sub.source_topics_n = words(b->sources, sources, 8);
+    if (b->changelog) {
+        changelog.name = str(b->changelog);
+        sub.state_changelog_topics = &changelog;
+        sub.state_changelog_topics_n = 1;
+    }
+    const char *active = b->active, *standby = b->standby;
+    if (!b->epoch) {
+        q.rebalance_timeout_ms = 10000;
+        q.topology = &topology;
+        q.process_id = str(b->process ? b->process : b->member);
+        active = standby = "";
+    }
+    if (active || standby) {
+        q.active_tasks = read_tasks(a, active ? active : "", &q.active_tasks_n);
+        q.standby_tasks = read_tasks(a, standby ? standby : "", &q.standby_tasks_n);
+        q.warmup_tasks_n = 0;
+    }
+    return step(t, a, 0, &q);
 }
 
 struct ask *story_beat(struct story *t, const struct beater *b) {

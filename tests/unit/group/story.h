@@ -126,6 +126,19 @@ struct ask *story_beat(struct story *t, const struct beater *b);
 struct ask *story_describe_consumer(struct story *t, const char *group);
 struct ask *story_fetch_as(struct story *t, const char *group, const char *member, int32_t epoch);
 
+/* A heartbeat of a streams group. With epoch 0 a topology goes along: subtopology 0 reads `sources`, and has
+ * the changelog if there is one. */
+struct streamer {
+    const char *group, *member, *process, *sources, *changelog;
+    const char *active, *standby; /* "0,1": of subtopology 0; both NULL: it does not say */
+    int32_t epoch, topology_epoch;
+    bool shutdown;
+};
+/* Defaults: group "g", process the member's id. given: "0:0,1/0:2", active and standby; state: the statuses.
+ */
+#define STREAM(t, ...) story_stream(t, &(struct streamer){__VA_ARGS__})
+struct ask *story_stream(struct story *t, const struct streamer *b);
+
 /* A dynamic member from its first request to the join that waits. */
 struct ask *story_new_member(struct story *t, const char *group, const char *topics, char id[NAME]);
 /* A stable group of n members with ids[0] the leader; each gets the assignment "for-<i>". */
