@@ -101,6 +101,20 @@ static int64_t lag_of(const struct group_partition *p) {
     return p->committed < 0 || p->end < 0 ? -1 : p->end > p->committed ? p->end - p->committed : 0;
 }
 
+static void tasks_json(const struct group_view *g, struct json *j) {
+    json_key(j, "tasks");
+    json_open(j, '[');
+    for (int32_t i = 0; i < g->tasks_n; i++) {
+        json_open(j, '{');
+        json_str(j, "subtopology", g->tasks[i].subtopology);
+        json_int(j, "partition", g->tasks[i].partition);
+        json_str(j, "role", kstr_of(g->tasks[i].role));
+        json_str(j, "member", g->members[g->tasks[i].member].id);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
 static void view_json(const struct group_view *g, struct json *j) {
     json_open(j, '{');
     json_str(j, "group", g->name);
@@ -122,6 +136,7 @@ static void view_json(const struct group_view *g, struct json *j) {
         json_close(j, '}');
     }
     json_close(j, ']');
+    if (kstr_is(g->type, "streams")) tasks_json(g, j);
     json_key(j, "partitions");
     json_open(j, '[');
     for (int32_t i = 0; i < g->partitions_n; i++) {
@@ -181,6 +196,20 @@ static void partitions_text(const struct group_view *g) {
     table_print(&t);
 }
 
+static void tasks_text(const struct group_view *g) {
+    static const char *const headings[] = {"TASK", "ROLE", "CLIENT", "HOST"};
+    struct table t;
+    table_init(&t, headings, 4);
+    for (int32_t i = 0; i < g->tasks_n; i++) {
+        const struct group_task *k = &g->tasks[i];
+        table_add(&t, "%.*s_%d", k->subtopology.len, k->subtopology.s, k->partition);
+        table_add(&t, "%s", k->role);
+        table_adds(&t, g->members[k->member].client);
+        table_adds(&t, g->members[k->member].host);
+    }
+    table_print(&t);
+}
+
 static void view_text(const struct group_view *g) {
     int64_t total = 0;
     for (int32_t i = 0; i < g->partitions_n; i++)
@@ -192,6 +221,7 @@ static void view_text(const struct group_view *g) {
     if (g->epoch >= 0) printf(", epoch %d (assigned %d)", g->epoch, g->assignment_epoch);
     putchar('\n');
     if (g->members_n) members_text(g);
+    if (g->tasks_n) tasks_text(g);
     if (g->partitions_n) partitions_text(g);
 }
 
@@ -220,7 +250,9 @@ static int group_describe(struct cli *c) {
     json_open(&j, '[');
     if (!status && c->args_n == 0) status = ask_list(&a, &v, &n);
     for (int32_t i = 0; !status && i < n; i++) {
-        if (v && !kstr_is(v[i].group_type, "classic") && !kstr_is(v[i].group_type, "consumer")) continue;
+        if (v && !kstr_is(v[i].group_type, "classic") && !kstr_is(v[i].group_type, "consumer") &&
+            !kstr_is(v[i].group_type, "streams"))
+            continue;
         if (i && !c->json) putchar('\n');
         int one = describe_one(c, &a, v ? admin_cstr(&a, v[i].group_id) : c->args[i], &j);
         if (one) result = one;

@@ -1,4 +1,4 @@
-/* Private to the group verb: what is known of one group, in one form for classic, consumer and share groups.
+/* Private to the group verb: what is known of one group, in one form for all kinds.
  * All of it is the arena's. */
 #ifndef OTTLA_CLI_GROUP_H
 #define OTTLA_CLI_GROUP_H
@@ -21,17 +21,28 @@ struct group_partition {
     struct kstr metadata;
 };
 
+/* A task of a streams group. */
+struct group_task {
+    struct kstr subtopology;
+    int32_t partition, member; /* index of members */
+    const char *role;          /* "active", "standby", "warm-up" */
+};
+
 struct group_view {
     struct kstr name, state, type, assignor;
     int32_t epoch, assignment_epoch; /* -1: none (classic) */
     struct group_member *members;
     int32_t members_n;
+    struct group_task *tasks; /* in order */
+    int32_t tasks_n;
     struct group_partition *partitions; /* by topic and number */
     int32_t partitions_n, partitions_cap;
 };
 
 /* State and members. missing: the group does not exist, which is no error here. 0 or an exit status. */
 int group_ask(struct admin *a, const char *name, struct group_view *g, bool *missing);
+/* As group_ask, of a streams group; *other: it is none, or the broker knows of no such groups. */
+int group_ask_streams(struct admin *a, const char *name, struct group_view *g, bool *other);
 /* Adds the committed offsets. */
 int group_ask_committed(struct admin *a, struct group_view *g);
 /* Sorts the partitions and asks for their leaders, first and last offsets. */

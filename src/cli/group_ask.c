@@ -197,7 +197,10 @@ static int ask_share(struct admin *a, const char *name, struct group_view *g, bo
 }
 
 static int ask_others(struct admin *a, const char *name, struct group_view *g, bool *missing) {
-    int status = ask_classic(a, name, g, missing);
+    bool other;
+    int status = group_ask_streams(a, name, g, &other);
+    if (status || !other) return status;
+    status = ask_classic(a, name, g, missing);
     return status || !*missing ? status : ask_share(a, name, g, missing);
 }
 

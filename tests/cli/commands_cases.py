@@ -134,6 +134,29 @@ def json_round_trip():
 
 
 @case()
+def streams_groups():
+    """A streams group is described with its tasks and who reads what."""
+    topic, group = unique("cli-tasks"), unique("cli-tasks-g")
+    ottla("topic", "create", topic, "-p", "2")
+    with wire.Connection(bootstrap()) as broker:
+        broker.call("FindCoordinator", 1, key=group)
+        shape = {"epoch": 0, "subtopologies": [{"subtopologyId": "0", "sourceTopics": [topic]}]}
+        beat = {"groupId": group, "memberId": "m", "memberEpoch": 0, "rebalanceTimeoutMs": 1000, "topology": shape}
+        more = {"activeTasks": [], "standbyTasks": [], "warmupTasks": [], "processId": "p", "endpointInformationEpoch": 0}
+        wait_for(lambda: broker.call("StreamsGroupHeartbeat", 0, **beat, **more)["errorCode"] == 0, "a member")
+        again = {**beat, "memberEpoch": 1, "topology": None, "rebalanceTimeoutMs": -1}
+        ready = lambda: broker.call("StreamsGroupHeartbeat", 0, **again, **more)["memberEpoch"] == 2  # noqa: E731
+        wait_for(ready, "its tasks")
+        seen = as_json("group", "describe", group)[0]
+        equal((seen["type"], seen["state"], len(seen["members"])), ("streams", "Stable", 1), "the group")
+        equal([(t["subtopology"], t["partition"], t["role"]) for t in seen["tasks"]], [("0", 0, "active"), ("0", 1, "active")], "tasks")
+        equal([(p["topic"], p["member"]) for p in seen["partitions"]], [(topic, "m")] * 2, "who reads what")
+        check("0_1   active" in ottla("group", "describe", group), "the table")
+        broker.call("StreamsGroupHeartbeat", 0, **{**again, "memberEpoch": -1}, endpointInformationEpoch=0)
+    ottla("group", "delete", group)
+
+
+@case()
 def groups():
     """list, describe, reset, delete."""
     topic, group = unique("cli-group"), unique("cli-group-g")

@@ -13,6 +13,7 @@ from exchange import Peer, differences
 from lib.broker import Broker, reference
 from lib.case import Failure, case, check, equal, main, run, wait_for
 from lib.records import batch
+import streams_group
 from transactions_cases import Producer
 
 NOW = int(time.time() * 1000) - 3_600_000
@@ -650,6 +651,75 @@ def open_transactions_of_kafka():
 @case(seconds=240, needs=["java"])
 def open_transactions_of_ottla():
     open_transactions(under_test(), "kafka")
+
+
+class Tasks:
+    """A streams group in the middle of handing tasks over: a has yet to give up what b waits for."""
+
+    def __init__(self):
+        self.kept = []
+
+    def described(self, peer):
+        def loaded():
+            group = streams_group.describe(peer, "tasks")["groups"][0]
+            return group if group["errorCode"] not in (14, 15, 16) else None
+
+        group = wait_for(loaded, "the group")
+        group["members"].sort(key=lambda m: m["memberId"])
+        return {k: v for k, v in group.items() if k != "epochOfGroup"}
+
+    def begin(self, peer):
+        configs = [
+            {"name": f"streams.{k}", "configOperation": 0, "value": "0"}
+            for k in ("assignment.interval.ms", "initial.rebalance.delay.ms")
+        ]
+        resource = {"resourceType": 32, "resourceName": "tasks", "configs": configs}
+        ok(peer.must("IncrementalAlterConfigs", 1, validateOnly=False, resources=[resource]), "settings")
+        peer.create("tasks-in", 4)
+        shape = streams_group.topology(streams_group.part("0", ["tasks-in"]))
+        wait_for(lambda: peer.must("FindCoordinator", 1, key="tasks")["errorCode"] == 0, "a coordinator")
+        wait_for(lambda: streams_group.beat(peer, "tasks", "x", 5)["errorCode"] == 69, "the group's partition")
+        joined = lambda m: streams_group.enter(peer, "tasks", m, shape)  # noqa: E731
+        first = wait_for(lambda: [a for a in [joined("a")] if a["errorCode"] == 0 and not a["status"]], "a")[0]
+        ok(joined("b"), "b")
+        everything = streams_group.tasks(s0=[0, 1, 2, 3])
+        told = streams_group.beat(peer, "tasks", "a", first["memberEpoch"], active=everything)
+        self.kept = told["activeTasks"][0]["partitions"]
+        equal(len(self.kept), 2, "a keeps two")
+        return self.described(peer)
+
+    def go_on(self, peer, before):
+        equal(self.described(peer), before, "the group")
+        epochs = {m["memberId"]: m["memberEpoch"] for m in before["members"]}
+        up = streams_group.beat(peer, "tasks", "a", epochs["a"], active=streams_group.tasks(s0=self.kept))
+        equal((up["errorCode"], up["memberEpoch"]), (0, epochs["b"]), "a gave up")
+        got = streams_group.beat(peer, "tasks", "b", epochs["b"], active=[])
+        rest = [n for n in range(4) if n not in self.kept]
+        equal(got["activeTasks"], streams_group.tasks(s0=rest), "b got them")
+        after = self.described(peer)
+        equal(after["groupState"], "Stable", "state")
+        return after
+
+
+def live_tasks(first, second):
+    with Broker(first) as broker:
+        if first != "kafka":
+            broker.format()
+        life, group = Life(broker), Tasks()
+        before = life.turn(first, group.begin)
+        after = life.turn(second, lambda peer: group.go_on(peer, before))
+        dump(broker)
+        life.turn(first, lambda peer: equal(group.described(peer), after, "the group at last"))
+
+
+@case(seconds=200, needs=["java"])
+def live_tasks_of_kafka():
+    live_tasks("kafka", under_test())
+
+
+@case(seconds=200, needs=["java"])
+def live_tasks_of_ottla():
+    live_tasks(under_test(), "kafka")
 
 
 if __name__ == "__main__":
