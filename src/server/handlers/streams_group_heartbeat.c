@@ -125,8 +125,8 @@ static void finish(struct request *r) {
     struct streams_heartbeat_result *result = coord_call_response(r);
     if (!result) return;
     if (result->topics_n) {
+        add_errors(r, result); /* of earlier attempts: this one is told with the next heartbeat */
         create_topics(r, result);
-        add_errors(r, result);
     }
     request_finish(r, &result->response);
 }
