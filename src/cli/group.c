@@ -23,8 +23,7 @@ static int16_t list_code(const void *response) {
     return ((const struct list_groups_response *)response)->error_code;
 }
 
-/* The groups of all nodes. */
-static int ask_list(struct admin *a, struct list_groups_response_listed_group **v, int32_t *n) {
+int group_ask_list(struct admin *a, struct list_groups_response_listed_group **v, int32_t *n) {
     struct list_groups_request q;
     struct list_groups_response r;
     const int32_t *nodes;
@@ -66,7 +65,7 @@ static int group_list(struct cli *c) {
     int32_t n = 0;
     const char *state = cli_get(c, "state"), *type = cli_get(c, "type");
     int status = admin_begin(c, &a);
-    if (!status) status = ask_list(&a, &v, &n);
+    if (!status) status = group_ask_list(&a, &v, &n);
     if (status) goto out;
     table_init(&t, headings, 4);
     json_init(&j);
@@ -248,7 +247,7 @@ static int group_describe(struct cli *c) {
     int result = CLI_DONE, status = admin_begin(c, &a);
     json_init(&j);
     json_open(&j, '[');
-    if (!status && c->args_n == 0) status = ask_list(&a, &v, &n);
+    if (!status && c->args_n == 0) status = group_ask_list(&a, &v, &n);
     for (int32_t i = 0; !status && i < n; i++) {
         if (v && !kstr_is(v[i].group_type, "classic") && !kstr_is(v[i].group_type, "consumer") &&
             !kstr_is(v[i].group_type, "streams"))

@@ -15,9 +15,10 @@ struct group_member {
 struct group_partition {
     struct kstr topic;
     int32_t partition, leader;
-    int64_t committed;  /* -1: none */
-    int64_t start, end; /* -1: not known */
-    int32_t member;     /* index of members; -1: nobody's */
+    int64_t committed;    /* -1: none */
+    int64_t start, end;   /* -1: not known */
+    int32_t member;       /* index of members; -1: nobody's */
+    int32_t leader_epoch; /* of the committed offset; -1: none */
     struct kstr metadata;
 };
 
@@ -28,9 +29,14 @@ struct group_task {
     const char *role;          /* "active", "standby", "warm-up" */
 };
 
+struct consumer_group_describe_response_described_group;
+struct list_groups_response_listed_group;
+
 struct group_view {
     struct kstr name, state, type, assignor;
     int32_t epoch, assignment_epoch; /* -1: none (classic) */
+    const struct consumer_group_describe_response_described_group
+        *described; /* members in the same order; NULL: not of the type consumer */
     struct group_member *members;
     int32_t members_n;
     struct group_task *tasks; /* in order */
@@ -45,11 +51,19 @@ int group_ask(struct admin *a, const char *name, struct group_view *g, bool *mis
 int group_ask_streams(struct admin *a, const char *name, struct group_view *g, bool *other);
 /* Adds the committed offsets. */
 int group_ask_committed(struct admin *a, struct group_view *g);
+/* Sorts the partitions, which group_ask_ends does as well. */
+void group_sort(struct group_view *g);
 /* Sorts the partitions and asks for their leaders, first and last offsets. */
 int group_ask_ends(struct admin *a, struct group_view *g);
 /* The partition, added if it is new. NULL without memory. */
 struct group_partition *group_partition(struct admin *a, struct group_view *g, struct kstr topic,
                                         int32_t partition);
+
+/* The groups of all nodes, by name. 0 or an exit status. */
+int group_ask_list(struct admin *a, struct list_groups_response_listed_group **v, int32_t *n);
+/* Commits to[i] for each partition of the view. *code: Kafka's error of the first that was refused. 0 or an
+ * exit status. */
+int group_commit(struct admin *a, const struct group_view *g, const int64_t *to, int16_t *code);
 
 int group_reset(struct cli *c);
 extern const struct cli_option group_reset_options[];

@@ -34,6 +34,7 @@ struct group_partition *group_partition(struct admin *a, struct group_view *g, s
                                   .start = -1,
                                   .end = -1,
                                   .member = -1,
+                                  .leader_epoch = -1,
                                   .metadata = KSTR_NULL};
     return p;
 }
@@ -63,6 +64,7 @@ static int keep_consumer(struct admin *a, struct group_view *g,
     g->assignor = r->assignor_name;
     g->epoch = r->group_epoch;
     g->assignment_epoch = r->assignment_epoch;
+    g->described = r;
     g->members = arena_calloc(&a->arena, (size_t)r->members_n + 1, sizeof *g->members);
     if (!g->members) return OE_LIMIT;
     g->members_n = r->members_n;
@@ -239,11 +241,12 @@ static int16_t fetch_code(const void *response) {
 }
 
 static int keep_committed(struct admin *a, struct group_view *g, struct kstr topic, int32_t partition,
-                          int64_t offset, struct kstr metadata) {
+                          int64_t offset, int32_t epoch, struct kstr metadata) {
     if (offset < 0) return 0;
     struct group_partition *p = group_partition(a, g, topic, partition);
     if (!p) return OE_LIMIT;
     p->committed = offset;
+    p->leader_epoch = epoch;
     p->metadata = metadata;
     return 0;
 }
@@ -254,15 +257,15 @@ static int keep_offsets(struct admin *a, struct group_view *g, const struct offs
         for (int32_t i = 0; i < r->topics[t].partitions_n && !err; i++) {
             const struct offset_fetch_response_offset_fetch_response_partition *p =
                 &r->topics[t].partitions[i];
-            err =
-                keep_committed(a, g, r->topics[t].name, p->partition_index, p->committed_offset, p->metadata);
+            err = keep_committed(a, g, r->topics[t].name, p->partition_index, p->committed_offset,
+                                 p->committed_leader_epoch, p->metadata);
         }
     for (int32_t t = 0; r->groups_n == 1 && t < r->groups[0].topics_n && !err; t++)
         for (int32_t i = 0; i < r->groups[0].topics[t].partitions_n && !err; i++) {
             const struct offset_fetch_response_offset_fetch_response_partitions *p =
                 &r->groups[0].topics[t].partitions[i];
             err = keep_committed(a, g, r->groups[0].topics[t].name, p->partition_index, p->committed_offset,
-                                 p->metadata);
+                                 p->committed_leader_epoch, p->metadata);
         }
     return err;
 }
@@ -299,6 +302,11 @@ static int compare_partitions(const void *x, const void *y) {
     return (a->partition > b->partition) - (a->partition < b->partition);
 }
 
+void group_sort(struct group_view *g) {
+    if (g->partitions_n)
+        qsort(g->partitions, (size_t)g->partitions_n, sizeof *g->partitions, compare_partitions);
+}
+
 /* Leaders of the partitions, by Metadata of their topics. */
 static int ask_leaders(struct admin *a, struct group_view *g) {
     struct metadata_response meta;
@@ -322,7 +330,7 @@ static int ask_leaders(struct admin *a, struct group_view *g) {
 
 int group_ask_ends(struct admin *a, struct group_view *g) {
     if (g->partitions_n == 0) return 0;
-    qsort(g->partitions, (size_t)g->partitions_n, sizeof *g->partitions, compare_partitions);
+    group_sort(g);
     struct offset_at *q = arena_calloc(&a->arena, (size_t)g->partitions_n, sizeof *q);
     if (!q) return cli_fail("too many partitions");
     int status = ask_leaders(a, g);

@@ -143,7 +143,7 @@ static int16_t commit_code(const void *response) {
     return r->topics_n > 0 && r->topics[0].partitions_n > 0 ? r->topics[0].partitions[0].error_code : 0;
 }
 
-static int fill_commit(struct admin *a, const struct group_view *g, const struct plan *p,
+static int fill_commit(struct admin *a, const struct group_view *g, const int64_t *offsets,
                        struct offset_commit_request *q) {
     offset_commit_request_init(q);
     q->group_id = g->name;
@@ -160,16 +160,17 @@ static int fill_commit(struct admin *a, const struct group_view *g, const struct
         }
         offset_commit_request_offset_commit_request_partition_init(to);
         to->partition_index = g->partitions[i].partition;
-        to->committed_offset = p->to[i];
+        to->committed_offset = offsets[i];
         t->partitions_n++;
     }
     return 0;
 }
 
-static int execute(struct admin *a, const struct group_view *g, const struct plan *p) {
+int group_commit(struct admin *a, const struct group_view *g, const int64_t *to, int16_t *code) {
     struct offset_commit_request q;
     struct offset_commit_response r;
-    if (fill_commit(a, g, p, &q)) return cli_fail("too many partitions");
+    *code = 0;
+    if (fill_commit(a, g, to, &q)) return cli_fail("too many partitions");
     int status = admin_call(a, &(struct client_call){.key = API_OFFSET_COMMIT,
                                                      .at_most = OFFSET_COMMIT_BY_NAME,
                                                      .target = CLIENT_GROUP,
@@ -179,13 +180,18 @@ static int execute(struct admin *a, const struct group_view *g, const struct pla
                                                      .arena = &a->arena,
                                                      .error = commit_code});
     for (int32_t t = 0; !status && t < r.topics_n; t++)
-        for (int32_t i = 0; i < r.topics[t].partitions_n; i++) {
-            int16_t code = r.topics[t].partitions[i].error_code;
-            if (code == KERR_UNKNOWN_MEMBER_ID || code == KERR_STALE_MEMBER_EPOCH)
-                return cli_fail("%s has members; stop them first", g->name.s);
-            if (code) return admin_refused(g->name.s, code, KSTR_NULL);
-        }
+        for (int32_t i = 0; i < r.topics[t].partitions_n; i++)
+            if (!*code) *code = r.topics[t].partitions[i].error_code;
     return status;
+}
+
+static int execute(struct admin *a, const struct group_view *g, const struct plan *p) {
+    int16_t code;
+    int status = group_commit(a, g, p->to, &code);
+    if (status || !code) return status;
+    if (code == KERR_UNKNOWN_MEMBER_ID || code == KERR_STALE_MEMBER_EPOCH)
+        return cli_fail("%s has members; stop them first", g->name.s);
+    return admin_refused(g->name.s, code, KSTR_NULL);
 }
 
 static void show_plan(struct cli *c, const struct group_view *g, const struct plan *p, bool executed) {
