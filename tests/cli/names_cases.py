@@ -291,5 +291,115 @@ def groups_offsets_records_and_directories():
         both.end()
 
 
+@case(seconds=180, needs=("broker", "java"))
+def configs():
+    """kafka-configs."""
+    with Sides() as both:
+        def config(*words, **more):
+            return both.call("configs", *AT, *words, **more)
+
+        both.both("topic", "create", "@-t", "-c", "retention.ms=1000")
+        config("--describe", "--topic", "@-t")
+        config("--describe", "--entity-type", "topics", "--entity-name", "@-t", "--all")
+        config("--describe", "--topic", "@-none")
+        config("--alter", "--topic", "@-t", "--add-config", "segment.ms=1000,cleanup.policy=[compact,delete]", "--delete-config",
+               "retention.ms")
+        config("--describe", "--topic", "@-t")
+        config("--alter", "--topic", "@-t", "--add-config", "no.such=1", words_of_error=["Unknown topic config name"])
+        config("--alter", "--topic", "@-none", "--add-config", "segment.ms=1", words_of_error=["UnknownTopicOrPartitionException"])
+        config("--alter", "--topic", "@-t", "--add-config", "segment.ms", words_of_error=["all configs to be added must be"])
+        config("--alter", "--topic", "@-t", "--add-config", "segment?ms=1", words_of_error=["Invalid character found for config key"])
+        config("--describe", "--broker", "1")
+        config("--describe", "--broker", "7")
+        config("--describe", "--broker-defaults")
+        config("--describe", "--entity-type", "brokers", "--entity-default")
+        config("--describe", "--group", "@-g")
+        config("--alter", "--group", "@-g", "--add-config", "consumer.session.timeout.ms=50000")
+        config("--describe", "--group", "@-g")
+        config("--alter", "--client-metrics", "@-m", "--add-config", "interval.ms=1000,metrics=a.b")
+        config("--describe", "--client-metrics", "@-m")
+        config("--alter", "--client-metrics", "@-m", "--delete-config", "interval.ms,metrics")
+        config("--describe", "--client-metrics", "@-m")
+        config("--alter", "--user", "@-u", "--add-config", "producer_byte_rate=1024,consumer_byte_rate=123456789.5")
+        config("--alter", "--entity-type", "users", "--entity-name", "@-u", "--entity-type", "clients", "--entity-name", "@-c",
+               "--add-config", "request_percentage=12.5")
+        config("--describe", "--user", "@-u")
+        config("--describe", "--user", "@-u", "--client", "@-c")
+        config("--alter", "--user", "@-u", "--delete-config", "request_percentage", words_of_error=["Invalid config(s): request_percentage"])
+        config("--alter", "--user", "@-u", "--delete-config", "producer_byte_rate,consumer_byte_rate")
+        config("--alter", "--user", "@-u", "--add-config", "producer_byte_rate=x", words_of_error=["Cannot parse quota configuration value"])
+        config("--alter", "--user", "@-u", "--add-config", "nothing=1", words_of_error=["Only quota and SCRAM credential configs"])
+        config("--alter", "--user", "@-u", "--add-config", "SCRAM-SHA-256=[iterations=8192,password=secret]")
+        config("--describe", "--user", "@-u")
+        config("--alter", "--user", "@-u", "--add-config", "SCRAM-SHA-256=[iterations=10,password=secret]",
+               words_of_error=["less than the minimum"])
+        config("--alter", "--user", "@-u", "--delete-config", "SCRAM-SHA-256")
+        config("--describe", "--user", "@-u")
+        for wrong, said in (
+            (("--describe", "--alter", "--topic", "a"), "exactly one action"),
+            (("--describe",), "At least one entity type must be specified"),
+            (("--describe", "--entity-type", "x"), "Invalid entity type x"),
+            (("--alter", "--topic", "a"), "At least one of --add-config"),
+            (("--alter", "--entity-type", "topics", "--add-config", "a=b"), "An entity name must be specified"),
+            (("--describe", "--broker", "x"), "must be a valid integer broker id"),
+            (("--describe", "--topic", "a", "--broker", "1"), "entity types may be specified together"),
+        ):
+            config(*wrong, words_of_error=[said])
+        both.call("configs", "--describe", "--topic", "a", words_of_error=["must be specified"])
+        both.end()
+
+
+@case(seconds=120, needs=("broker", "java"))
+def cluster_and_quorum():
+    """kafka-cluster, kafka-metadata-quorum."""
+    with Sides() as both:
+        both.call("cluster", "cluster-id", *AT)
+        both.call("cluster", "cluster-id", "-b", "BOOTSTRAP")
+        both.call("cluster", "list-endpoints", *AT)
+        both.call("cluster", "list-endpoints", *AT, "--include-fenced-brokers")
+        both.call("cluster", "unregister", *AT, "--id", "77", words_of_error=["BrokerIdNotRegisteredException"])
+
+        def quorum(*words, **more):
+            both.call("metadata-quorum", *AT, "describe", *words,
+                      mask=lambda s: re.sub(r"\d+ ms ago|\d\d+", "<n>", re.sub(" +", " ", s)), **more)
+
+        quorum("--status")
+        quorum("--replication")
+        quorum("--replication", "--human-readable")
+        quorum(words_of_error=["One of --status or --replication must be specified"])
+        quorum("--status", "--replication", words_of_error=["Only one of --status or --replication"])
+        both.end()
+
+
+@case(seconds=150, needs=("broker", "java"))
+def console_consumer():
+    """kafka-console-consumer."""
+    with Sides() as both:
+        both.both("topic", "create", "@-t")
+        both.both("produce", "@-t", "-k", ":", "-H", "a=1", "-H", "b=2", stdin=b"k:v\nnone\nx:y\n")
+        both.both("produce", "@-t", "-f", "json", stdin=b'{"value":null,"key":"gone","timestamp":1700000000000}\n')
+
+        def consume(*words, **more):
+            both.call("console-consumer", *AT, *words, **more)
+
+        every = [w for name in ("key", "offset", "partition", "headers", "epoch", "delivery") for w in
+                 ("--formatter-property", f"print.{name}=true")]
+        consume("--topic", "@-t", "--from-beginning", "--max-messages", "3", words_of_error=["Processed a total of 3 messages"])
+        consume("--topic", "@-t", "--from-beginning", "--timeout-ms", "1500", words_of_error=["Processed a total of 4 messages"])
+        consume("--topic", "@-t", "--partition", "0", "--offset", "earliest", "--max-messages", "4", *every)
+        consume("--topic", "@-t", "--partition", "0", "--offset", "3", "--max-messages", "1", "--property", "print.timestamp=true",
+                "--property", "key.separator=|", "--property", "print.key=true", "--property", "null.literal=NIL")
+        consume("--topic", "@-t", "--partition", "0", "--from-beginning", "--max-messages", "2", "--formatter-property",
+                "line.separator=;", "--formatter-property", "headers.separator=/", "--formatter-property", "print.headers=true")
+        consume("--include", "@-.*", "--from-beginning", "--max-messages", "1", "--group", "@-g")
+        both.call("consumer-groups", *AT, "--describe", "--group", "@-g")
+        for wrong, said in (((), "Exactly one of the following arguments is required"),
+                            (("--topic", "a", "--offset", "1"), "The partition is required when offset is specified"),
+                            (("--topic", "a", "--partition", "0", "--offset", "x"), "is incorrect"),
+                            (("--topic", "a", "--partition", "0", "--group", "g"), "cannot be specified together")):
+            consume(*wrong, words_of_error=[said])
+        both.end()
+
+
 if __name__ == "__main__":
     main()

@@ -247,7 +247,7 @@ static bool check_properties(struct tool_run *r, const struct properties *p) {
     return true;
 }
 
-static bool read_properties(struct tool_run *r, const char *path, struct properties *p) {
+bool tool_properties(struct tool_run *r, const char *path, struct properties *p) {
     struct strbuf error;
     uint8_t *text = NULL;
     size_t len = 0;
@@ -263,12 +263,12 @@ static bool read_properties(struct tool_run *r, const char *path, struct propert
     return ok;
 }
 
-bool tool_connect(struct tool_run *r, const char *bootstrap, int timeout_ms) {
-    const char *path = tool_get(r, "command-config"), *given;
+bool tool_connect_with(struct tool_run *r, const char *bootstrap, const char *path, int timeout_ms) {
+    const char *given;
     struct properties p;
     bool ok = true;
     if (path) {
-        ok = read_properties(r, path, &p) && check_properties(r, &p);
+        ok = tool_properties(r, path, &p) && check_properties(r, &p);
         if (ok && !bootstrap && (given = properties_get(&p, "bootstrap.servers")))
             bootstrap = arena_strndup(&r->admin.arena, given, strlen(given));
         properties_free(&p);
@@ -282,6 +282,10 @@ bool tool_connect(struct tool_run *r, const char *bootstrap, int timeout_ms) {
     if (client_create(&o, &r->admin.client))
         return tool_fail(r, "Invalid url in bootstrap.servers: %s", o.bootstrap);
     return true;
+}
+
+bool tool_connect(struct tool_run *r, const char *bootstrap, int timeout_ms) {
+    return tool_connect_with(r, bootstrap, tool_get(r, "command-config"), timeout_ms);
 }
 
 bool tool_call(struct tool_run *r, const struct client_call *call) {

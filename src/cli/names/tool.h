@@ -75,6 +75,11 @@ bool tool_excludes(struct tool_run *r, const char *used, const char *options);
 /* The client of r->admin: --bootstrap-server (or given), --command-config. timeout_ms: of a call. false:
  * r->why. */
 bool tool_connect(struct tool_run *r, const char *bootstrap, int timeout_ms);
+/* The same, with the properties of that file (NULL: none). */
+bool tool_connect_with(struct tool_run *r, const char *bootstrap, const char *path, int timeout_ms);
+struct properties;
+/* Reads a file of properties; properties_free in any case. false: r->why. */
+bool tool_properties(struct tool_run *r, const char *path, struct properties *p);
 /* client_do. false: r->why and r->code 0. A response with an error of Kafka's is true. */
 bool tool_call(struct tool_run *r, const struct client_call *call);
 /* To any node, without a common error code. */
