@@ -4,13 +4,14 @@ whose names differ in the first letters only: @ stands for them, % for those of 
 only look.
 """
 import base64
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 
-from lib.case import ROOT, bootstrap, case, check, main, run, unique
+from lib.case import Failure, ROOT, bootstrap, case, check, equal, main, run, unique, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "reference"))
 import reference  # noqa: E402  pylint: disable=wrong-import-position
@@ -398,6 +399,40 @@ def console_consumer():
                             (("--topic", "a", "--partition", "0", "--offset", "x"), "is incorrect"),
                             (("--topic", "a", "--partition", "0", "--group", "g"), "cannot be specified together")):
             consume(*wrong, words_of_error=[said])
+        both.end()
+
+
+@case(seconds=150, needs=("broker", "java"))
+def console_producer():
+    """kafka-console-producer: what each side has sent, read by one consumer."""
+    with Sides() as both:
+        both.both("topic", "create", "@-t", "-p", "3")
+
+        def produce(*words, **more):
+            both.call("console-producer", *AT, "--topic", "@-t", *words, **more)
+
+        key = ("--reader-property", "parse.key=true", "--reader-property", "key.separator=:")
+        produce(stdin=b"one\ntwo\r\n\nlast")
+        produce(*key, stdin=b"a:1\nb:2\nc::\n:\nd\n", words_of_error=["No key separator found on line number 5: 'd'"])
+        produce("--property", "parse.key=true", "--sync", "--compression-codec", "zstd", stdin=b"k\tv\n")
+        produce(*key, "--reader-property", "parse.headers=true", "--reader-property", "null.marker=NIL", "--reader-property",
+                "headers.delimiter=|", stdin=b"h:1,i:NIL|k:v\nNIL|NIL:NIL\nx:y|:z\n")
+        produce(*key, "--reader-property", "ignore.error=true", stdin=b"none\nk:v\n")
+        produce("--reader-property", "key.separator=x", "--reader-property", "null.marker=x",
+                words_of_error=["null.marker and key.separator may not be equal"])
+        both.call("console-producer", *AT, words_of_error=['Missing required argument "[topic]"'])
+
+        def read(side):
+            got = run([os.environ["OTTLA"], "consume", f"{both.prefix[side]}-t", "--from", "start", "-e", "-f", "json"],
+                      env={"OTTLA_BOOTSTRAP": bootstrap()})
+            records = [json.loads(line) for line in got.splitlines()]  # records without a key may be in any partition
+            return sorted(json.dumps([r["partition"] if r["key"] is not None else None, r["key"], r["value"], r["headers"]])
+                          for r in records)
+
+        try:
+            wait_for(lambda: read("ottla") == read("kafka"), "the records")  # the tool's producer lingers a second
+        except Failure:
+            equal(read("ottla"), read("kafka"), "the records")
         both.end()
 
 

@@ -4,6 +4,7 @@
 NAME("topics", names_topics, "create, list, describe, alter, delete topics")
 NAME("consumer-groups", names_consumer_groups, "list, describe, delete consumer groups, reset their offsets")
 NAME("configs", names_configs, "show and change configurations, quotas, credentials")
+NAME("console-producer", names_console_producer, "send lines of standard input")
 NAME("console-consumer", names_console_consumer, "read records to standard output")
 NAME("cluster", names_cluster, "the cluster's id, its endpoints, unregister a broker")
 NAME("metadata-quorum", names_metadata_quorum, "the quorum of the metadata")
