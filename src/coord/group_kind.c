@@ -117,12 +117,13 @@ static struct kstr key_of(const struct coord_op *op) {
     case GROUP_API_SHARE_ALTER:
     case GROUP_API_SHARE_DELETE:
     case GROUP_API_SHARE_DELETED:
+    case GROUP_API_SHARE_CLEAR:
     case GROUP_API_SHARE_STATES: return ((const struct group_share_states *)op->request)->group;
-    case GROUP_API_SHARE_DESCRIBE:
     case GROUP_API_STREAMS_HEARTBEAT:
         return ((const struct streams_group_heartbeat_request *)op->request)->group_id;
     case GROUP_API_DESCRIBE:
     case GROUP_API_CONSUMER_DESCRIBE:
+    case GROUP_API_SHARE_DESCRIBE:
     case GROUP_API_STREAMS_DESCRIBE:
     case GROUP_API_DELETE: return *(const struct kstr *)op->request;
     case GROUP_API_LIST: break;

@@ -149,9 +149,6 @@ void group_delete_records(struct group_shard *s, struct group *g) {
 
 static int16_t may_delete(const struct group *g) {
     if (!g) return KERR_GROUP_ID_NOT_FOUND;
-    /* The state of a share group is with the share coordinator, which is not served. */
-    if (g->type == GROUP_KIND_SHARE)
-        return group_is_empty(g) ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NON_EMPTY_GROUP;
     return group_is_empty(g) ? KERR_NONE : KERR_NON_EMPTY_GROUP;
 }
 

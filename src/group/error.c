@@ -220,7 +220,8 @@ void *group_error_response(enum group_api api, int16_t version, const void *requ
     case GROUP_API_SHARE_OFFSETS:
     case GROUP_API_SHARE_ALTER:
     case GROUP_API_SHARE_DELETE:
-    case GROUP_API_SHARE_DELETED: return share_offsets_error(error, arena);
+    case GROUP_API_SHARE_DELETED:
+    case GROUP_API_SHARE_CLEAR: return share_offsets_error(error, arena);
     case GROUP_API_SHARE_STATES: return (void *)(uintptr_t)request;
     case GROUP_API_CONSUMER_DESCRIBE: return consumer_describe_error(request, error, arena);
     case GROUP_API_STREAMS_HEARTBEAT: return streams_heartbeat_error(error, arena);

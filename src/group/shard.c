@@ -194,6 +194,7 @@ void group_shard_step(struct group_shard *s, const struct group_event *event, st
         [GROUP_API_SHARE_ALTER] = share_offsets_alter_step,
         [GROUP_API_SHARE_DELETE] = share_offsets_delete_step,
         [GROUP_API_SHARE_DELETED] = share_offsets_deleted_step,
+        [GROUP_API_SHARE_CLEAR] = share_offsets_clear_step,
         [GROUP_API_CONSUMER_DESCRIBE] = consumer_describe_step,
         [GROUP_API_STREAMS_HEARTBEAT] = streams_heartbeat_step,
         [GROUP_API_STREAMS_DESCRIBE] = streams_describe_step,

@@ -118,6 +118,8 @@ enum group_api {
     GROUP_API_SHARE_ALTER,   /* these will be made anew; then GROUP_API_SHARE_STATES */
     GROUP_API_SHARE_DELETE,  /* topics with all their partitions: which to delete; none: nothing is known */
     GROUP_API_SHARE_DELETED, /* these topics are */
+    GROUP_API_SHARE_CLEAR,   /* all that the group has states of: which to delete, before GROUP_API_DELETE.
+                                Nothing and no error: no share group, or one without states */
     GROUP_API_CONSUMER_DESCRIBE, /* struct kstr, a group id → a described_group of ConsumerGroupDescribe */
     GROUP_API_STREAMS_HEARTBEAT, /* struct streams_group_heartbeat_request → struct streams_heartbeat_result
                                   */

@@ -70,6 +70,7 @@ void share_offsets_list_step(struct group_shard *s, const struct group_event *e)
 void share_offsets_alter_step(struct group_shard *s, const struct group_event *e);
 void share_offsets_delete_step(struct group_shard *s, const struct group_event *e);
 void share_offsets_deleted_step(struct group_shard *s, const struct group_event *e);
+void share_offsets_clear_step(struct group_shard *s, const struct group_event *e);
 void share_states_step(struct group_shard *s, const struct group_event *e);
 int32_t share_session_ms(const struct group_shard *s, struct kstr group);
 void share_due(struct group_shard *s, struct modern *m, struct kstr member, enum member_timer which,

@@ -1,16 +1,19 @@
 /* What the offsets APIs of share groups ask of the group coordinator: which share partitions have a state,
  * and that it will be made anew or deleted at the share coordinator. Source:
  * GroupMetadataManager.alterShareGroupOffsets, sharePartitionsEligibleForOffsetDeletion,
- * completeDeleteShareGroupOffsets, initializedShareGroupPartitions.
+ * completeDeleteShareGroupOffsets, initializedShareGroupPartitions, shareGroupBuildPartitionDeleteRequest.
  *
  *   alter:  initializing (a record) → the server asks the share coordinator → GROUP_API_SHARE_STATES
  *   delete: deleting (a record)     → the server asks the share coordinator → GROUP_API_SHARE_DELETED
+ *
+ *   clear:  the same of all topics; then the group itself is deleted (GROUP_API_DELETE)
  *
  * Only a group without members is changed. */
 #include "base/kerr.h"
 #include "group/own.h"
 #include "group/share_answer.h"
 #include "group/share_group.h"
+#include "metadata/image.h"
 
 enum { FIRST_EPOCH = 1 }; /* of a group that this makes */
 
@@ -180,5 +183,40 @@ void share_offsets_deleted_step(struct group_shard *s, const struct group_event 
             record_share_states(s, g, q->group, g->initializing.partitions, g->initialized.partitions, gone,
                                 n);
     }
+    step_answer(s, o);
+}
+
+/* ---- the group is to be deleted ---- */
+
+/* What has a state, or was to get one; of a topic whose deletion did not come to an end, all partitions. A
+ * topic that is gone has no states either. */
+static struct assigned *all_of(struct group_shard *s, const struct share_group *g) {
+    struct assigned_builder b = assigned_begin(&s->scratch);
+    assigned_add_all(&b, g->initialized.partitions);
+    assigned_add_all(&b, g->initializing.partitions);
+    for (int32_t i = 0; i < g->deleting.n; i++) {
+        const struct uuid *id = &g->deleting.topics[i].id;
+        const struct topic *t = s->image ? image_topic_by_id(s->image, id) : NULL;
+        for (int32_t p = 0; t && p < t->partitions_n; p++) assigned_add(&b, id, p, 0);
+    }
+    struct assigned *all = assigned_finish(&b, false);
+    s->out_of_memory |= b.failed;
+    return all;
+}
+
+void share_offsets_clear_step(struct group_shard *s, const struct group_event *e) {
+    const struct group_share_states *q = e->request;
+    const struct share_group *g = share_find(s, q->group);
+    if (g && g->m.members.count) {
+        refuse(s, e, KERR_NON_EMPTY_GROUP);
+        return;
+    }
+    const struct assigned *all = g && g->has_states ? all_of(s, g) : NULL;
+    struct group_share_offsets *o = new_answer(s, e, assigned_topics(all));
+    for (int32_t t = 0; o && t < assigned_topics(all); t++)
+        copy_topic(s, e->arena, o, &all->topics[t].id, all->topics[t].partitions, all->topics[t].n);
+    struct uuid *gone = o ? deleting(s, NULL, &o->states, true, &(int32_t){0}) : NULL;
+    if (gone && g && g->has_states && !s->out_of_memory)
+        record_share_states(s, g, q->group, NULL, NULL, gone, o->states.topics_n);
     step_answer(s, o);
 }

@@ -123,6 +123,32 @@ def state_bad_input(peer):
 
 
 @exchange()
+def state_twice(peer):
+    """A share partition, or its topic, more than once in a request."""
+    group, _, topic_id = prepared(peer, 2)
+    asked = {
+        "InitializeShareGroupState": [{"stateEpoch": 1, "startOffset": 5}, {"stateEpoch": 1, "startOffset": 9}],
+        "WriteShareGroupState": [
+            {"stateEpoch": 1, "leaderEpoch": 0, "startOffset": 6, "stateBatches": [batch(6, 9, 0, 1)]},
+            {"stateEpoch": 1, "leaderEpoch": 0, "startOffset": 7, "stateBatches": [batch(9, 12, 2, 1)]},
+        ],
+        "ReadShareGroupState": [{"leaderEpoch": 0}, {"leaderEpoch": 0}],
+        "ReadShareGroupStateSummary": [{"leaderEpoch": 0}, {"leaderEpoch": 0}],
+        "DeleteShareGroupState": [{}, {}],
+    }
+    for name, parts in asked.items():
+        twice = [{"partition": 0, **fields} for fields in parts]
+        yield f"{name} partition", state(peer, name, 0, group, topic_id, *twice)
+        yield f"{name} partition and another", state(
+            peer, name, 0, group, topic_id, {**twice[0], "partition": 1}, *twice
+        )
+        yield f"{name} topic", peer.call(
+            name, 0, groupId=group, topics=[t for one in twice for t in state_topics(topic_id, one)]
+        )
+        yield f"read after {name}", read(peer, group, topic_id)
+
+
+@exchange()
 def fetch_and_accept(peer):
     group, topic, topic_id = filled(peer)
     m = member_of(peer, group, topic_id)
@@ -364,6 +390,25 @@ def alter_offsets(peer):
     peer.must("OffsetCommit", 8, groupId=classic, generationIdOrMemberEpoch=-1, memberId="", topics=places)
     yield "a classic group", alter(peer, classic, (topic, [(0, 5)]))
     yield "all of a classic group", describe_all(peer, classic)
+
+
+@exchange()
+def alter_twice(peer):
+    """A topic or a partition more than once in a request."""
+    group, topic, topic_id = prepared(peer, 2)
+    group_coordinator(peer, group)
+    for label, asked in {
+        "partition": [(topic, [(0, 3), (0, 5)])],
+        "topic": [(topic, [(0, 6)]), (topic, [(0, 7)])],
+        "topic with other partitions": [(topic, [(0, 8)]), (topic, [(1, 9)])],
+        "missing": [(peer.name("missing"), [(0, 8)]), (peer.name("missing"), [(1, 9)])],
+    }.items():
+        yield label, alter(peer, group, *asked)
+        yield f"all after {label}", describe_all(peer, group)
+        yield f"read after {label}", [read(peer, group, topic_id, p) for p in (0, 1)]
+    yield "describe", describe(peer, 1, group, (topic, [0, 0, 1]), (topic, [0]))
+    yield "delete", forget(peer, group, topic, topic)
+    yield "all in the end", describe_all(peer, group)
 
 
 @exchange()
