@@ -1,5 +1,8 @@
 #include "server/share_state_call.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/kerr.h"
 #include "metadata/image.h"
@@ -55,6 +58,36 @@ bool share_state_call_send(struct coord_call *c, void (*finish)(struct request *
 
 const struct share_state_response *share_state_call_response(const struct coord_call *c, int32_t i) {
     return c->ops[i].response;
+}
+
+/* Equal keys by their places in the request: those are places in one array. */
+static int by_place(const void *a, const void *b) {
+    const struct share_state_answer *x = a, *y = b;
+    int order = memcmp(&x->asked->topic, &y->asked->topic, sizeof x->asked->topic);
+    if (!order)
+        order = (x->asked->partition > y->asked->partition) - (x->asked->partition < y->asked->partition);
+    return order ? order : (x->asked > y->asked) - (x->asked < y->asked);
+}
+
+const struct share_state_answer *share_state_call_answers(const struct coord_call *c, int32_t *n) {
+    struct share_state_answer *all = request_array(c->request, (size_t)c->n, sizeof *all);
+    *n = 0;
+    for (int32_t i = 0; i < c->n; i++) {
+        if (!all || !share_state_call_response(c, i)) return NULL;
+        all[i] =
+            (struct share_state_answer){.asked = c->ops[i].request, .got = share_state_call_response(c, i)};
+    }
+    qsort(all, (size_t)c->n, sizeof *all, by_place);
+    for (int32_t i = 0; i < c->n; i++) {
+        bool same = *n && uuid_equal(&all[*n - 1].asked->topic, &all[i].asked->topic);
+        if (same && all[*n - 1].asked->partition == all[i].asked->partition) {
+            all[*n - 1].got = all[i].got;
+            continue;
+        }
+        all[*n] = all[i];
+        all[(*n)++].new_topic = !same;
+    }
+    return all;
 }
 
 /* ---- again ---- */

@@ -17,6 +17,15 @@ bool share_state_call_send_patiently(struct coord_call *c, void (*finish)(struct
 bool share_state_call_send(struct coord_call *c, void (*finish)(struct request *r));
 /* In finish: the i-th response; NULL: no memory, for request_fail. */
 const struct share_state_response *share_state_call_response(const struct coord_call *c, int32_t i);
+/* What an answer says of a share partition. */
+struct share_state_answer {
+    const struct share_state_request *asked;
+    const struct share_state_response *got;
+    bool new_topic; /* of another topic than the one before */
+};
+/* In finish: all of them by topic and partition; of a share partition that was asked for twice the later one.
+ * NULL: no memory, for request_fail. */
+const struct share_state_answer *share_state_call_answers(const struct coord_call *c, int32_t *n);
 /* The coordinator's error goes away by itself. */
 bool share_state_comes_later(int16_t error);
 /* Any thread: the share coordinator's topic is made, if it is not there. */

@@ -6,6 +6,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/alter_share_group_offsets.h"
+#include "base/hashmap.h"
 #include "group/share_answer.h"
 #include "metadata/image.h"
 #include "server/node.h"
@@ -146,7 +147,46 @@ static bool add_topic(struct request *r, struct altering *a, const ASKED_TOPIC *
     return true;
 }
 
+/* The topics of the request; one that is there more than once, once with all its partitions. false: no
+ * memory.
+ */
+static bool merge_topics(struct request *r, const struct alter_share_group_offsets_request *in,
+                         ASKED_TOPIC **topics, int32_t *n) {
+    size_t partitions = 0, at = 0;
+    struct hashmap first;
+    *topics = request_array(r, (size_t)in->topics_n, sizeof **topics);
+    *n = 0;
+    hashmap_init(&first, r->node->seed);
+    for (int32_t t = 0; *topics && t < in->topics_n; t++) {
+        const ASKED_TOPIC *asked = &in->topics[t];
+        ASKED_TOPIC *known = hashmap_get(&first, asked->topic_name.s, (size_t)asked->topic_name.len);
+        if (!known) {
+            known = &(*topics)[(*n)++];
+            *known = (ASKED_TOPIC){.topic_name = asked->topic_name};
+            hashmap_put(&first, asked->topic_name.s, (size_t)asked->topic_name.len, known);
+        }
+        known->partitions_n += asked->partitions_n;
+        partitions += (size_t)asked->partitions_n;
+    }
+    ASKED_PARTITION *all = request_array(r, partitions, sizeof *all);
+    for (int32_t t = 0; all && t < *n; t++) {
+        (*topics)[t].partitions = &all[at];
+        at += (size_t)(*topics)[t].partitions_n;
+        (*topics)[t].partitions_n = 0;
+    }
+    for (int32_t t = 0; *topics && all && t < in->topics_n; t++) {
+        const ASKED_TOPIC *asked = &in->topics[t];
+        ASKED_TOPIC *known = hashmap_get(&first, asked->topic_name.s, (size_t)asked->topic_name.len);
+        for (int32_t i = 0; i < asked->partitions_n; i++)
+            known->partitions[known->partitions_n++] = asked->partitions[i];
+    }
+    hashmap_free(&first);
+    return *topics && all;
+}
+
 static bool list(struct request *r, struct altering *a) {
+    ASKED_TOPIC *asked;
+    int32_t n;
     size_t topics = (size_t)a->in->topics_n, partitions = 0;
     for (int32_t t = 0; t < a->in->topics_n; t++) partitions += (size_t)a->in->topics[t].partitions_n;
     a->states.group = a->in->group_id;
@@ -154,8 +194,9 @@ static bool list(struct request *r, struct altering *a) {
     a->answers = request_array(r, partitions, sizeof(PARTITION *));
     a->starts = request_array(r, partitions, sizeof *a->starts);
     a->out->responses = request_array(r, topics, sizeof *a->out->responses);
-    bool ok = a->states.topics && a->answers && a->starts && a->out->responses;
-    for (int32_t t = 0; ok && t < a->in->topics_n; t++) ok = add_topic(r, a, &a->in->topics[t]);
+    bool ok = a->states.topics && a->answers && a->starts && a->out->responses &&
+              merge_topics(r, a->in, &asked, &n);
+    for (int32_t t = 0; ok && t < n; t++) ok = add_topic(r, a, &asked[t]);
     return ok;
 }
 

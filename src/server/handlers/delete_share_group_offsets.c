@@ -6,6 +6,7 @@
 #include "server/handlers/handlers.h"
 
 #include "api/delete_share_group_offsets.h"
+#include "base/hashmap.h"
 #include "group/share_answer.h"
 #include "metadata/image.h"
 #include "server/node.h"
@@ -138,30 +139,35 @@ static void on_noted(struct request *r) {
 
 /* ---- the request ---- */
 
+static bool add_states(struct request *r, struct deleting *d, const struct topic *t) {
+    struct group_share_topic *s = &d->states.topics[d->states.topics_n++];
+    s->id = t->id;
+    s->partitions = request_array(r, (size_t)t->partitions_n, sizeof *s->partitions);
+    for (; s->partitions && s->partitions_n < t->partitions_n; s->partitions_n++)
+        s->partitions[s->partitions_n] = s->partitions_n;
+    return s->partitions;
+}
+
+/* A topic that is there twice counts once. */
 static bool list(struct request *r, struct deleting *d) {
     size_t n = (size_t)d->in->topics_n;
+    struct hashmap seen;
     d->states.group = d->in->group_id;
     d->states.topics = request_array(r, n, sizeof *d->states.topics);
     d->out->responses = request_array(r, n, sizeof *d->out->responses);
-    if (!d->states.topics || !d->out->responses) return false;
-    for (int32_t i = 0; i < d->in->topics_n; i++) {
+    bool ok = d->states.topics && d->out->responses;
+    hashmap_init(&seen, r->node->seed);
+    for (int32_t i = 0; ok && i < d->in->topics_n; i++) {
         struct kstr name = d->in->topics[i].topic_name;
         const struct topic *t =
             image_topic_by_name(request_image(r), name.s, name.len > 0 ? (size_t)name.len : 0);
-        if (!t) {
+        if (!t)
             add(d, name, KERR_UNKNOWN_TOPIC_OR_PARTITION, kerr_message(KERR_UNKNOWN_TOPIC_OR_PARTITION));
-            continue;
-        }
-        struct group_share_topic *s = &d->states.topics[d->states.topics_n++];
-        s->id = t->id;
-        s->partitions = request_array(r, (size_t)t->partitions_n, sizeof *s->partitions);
-        if (!s->partitions) return false;
-        while (s->partitions_n < t->partitions_n) {
-            s->partitions[s->partitions_n] = s->partitions_n;
-            s->partitions_n++;
-        }
+        else if (!hashmap_put(&seen, &t->id, sizeof t->id, d))
+            ok = add_states(r, d, t);
     }
-    return true;
+    hashmap_free(&seen);
+    return ok;
 }
 
 void handle_delete_share_group_offsets(struct request *r,

@@ -3,7 +3,11 @@
  * offsets are those of the share coordinator; the lag is counted against the partition's end. */
 #include "server/handlers/handlers.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "api/describe_share_group_offsets.h"
+#include "base/hashmap.h"
 #include "group/share_answer.h"
 #include "metadata/image.h"
 #include "replica/replica.h"
@@ -113,7 +117,65 @@ static void check_group(GROUP *o) {
     o->error_message = kstr_of(kerr_message(o->error_code));
 }
 
+static int by_number(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A share partition that is there twice counts once. */
+static void sort_partitions(ASKED_TOPIC *t) {
+    int32_t n = t->partitions_n;
+    if (n) qsort(t->partitions, (size_t)n, sizeof *t->partitions, by_number);
+    t->partitions_n = 0;
+    for (int32_t i = 0; i < n; i++)
+        if (!i || t->partitions[i] != t->partitions[i - 1])
+            t->partitions[t->partitions_n++] = t->partitions[i];
+}
+
+/* The topics that are asked for, n of them; of one that exists and is there more than once, all at its first
+ * place (first[t]). NULL: no memory. */
+static ASKED_TOPIC *places(struct request *r, const ASKED_GROUP *asked, ASKED_TOPIC **first, int32_t *n) {
+    ASKED_TOPIC *topics = request_array(r, (size_t)asked->topics_n, sizeof *topics);
+    struct hashmap seen;
+    hashmap_init(&seen, r->node->seed);
+    for (int32_t t = 0; topics && t < asked->topics_n; t++) {
+        struct kstr name = asked->topics[t].topic_name;
+        const struct topic *exists =
+            image_topic_by_name(request_image(r), name.s, name.len > 0 ? (size_t)name.len : 0);
+        first[t] = exists ? hashmap_get(&seen, &exists->id, sizeof exists->id) : NULL;
+        if (!first[t]) {
+            first[t] = &topics[(*n)++];
+            first[t]->topic_name = name;
+            if (exists) hashmap_put(&seen, &exists->id, sizeof exists->id, first[t]);
+        }
+        first[t]->partitions_n += asked->topics[t].partitions_n;
+    }
+    hashmap_free(&seen);
+    return topics;
+}
+
+static bool merge_topics(struct request *r, const ASKED_GROUP *asked, ASKED_TOPIC **topics, int32_t *n) {
+    size_t all = 0;
+    *n = 0;
+    if (asked->topics_n <= 0) return true;
+    for (int32_t t = 0; t < asked->topics_n; t++) all += (size_t)asked->topics[t].partitions_n;
+    int32_t *partitions = request_array(r, all, sizeof *partitions);
+    ASKED_TOPIC **first = request_array(r, (size_t)asked->topics_n, sizeof *first);
+    *topics = first ? places(r, asked, first, n) : NULL;
+    if (!*topics || !partitions) return false;
+    for (int32_t t = 0; t < *n; partitions += (*topics)[t++].partitions_n)
+        (*topics)[t].partitions = partitions;
+    for (int32_t t = 0; t < *n; t++) (*topics)[t].partitions_n = 0;
+    for (int32_t t = 0; t < asked->topics_n; t++)
+        for (int32_t i = 0; i < asked->topics[t].partitions_n; i++)
+            first[t]->partitions[first[t]->partitions_n++] = asked->topics[t].partitions[i];
+    for (int32_t t = 0; t < *n; t++) sort_partitions(&(*topics)[t]);
+    return true;
+}
+
 static bool add_group(struct request *r, const ASKED_GROUP *asked, GROUP *o) {
+    ASKED_TOPIC *topics;
+    int32_t n;
     INIT_GROUP(o);
     o->group_id = asked->group_id;
     if (!share_groups_enabled(request_image(r))) {
@@ -121,9 +183,9 @@ static bool add_group(struct request *r, const ASKED_GROUP *asked, GROUP *o) {
         return true;
     }
     o->topics = request_array(r, asked->topics_n > 0 ? (size_t)asked->topics_n : 0, sizeof *o->topics);
-    if (!o->topics) return false;
-    for (int32_t t = 0; t < asked->topics_n; t++)
-        if (!add_topic(r, &asked->topics[t], &o->topics[o->topics_n++])) return false;
+    if (!o->topics || !merge_topics(r, asked, &topics, &n)) return false;
+    for (int32_t t = 0; t < n; t++)
+        if (!add_topic(r, &topics[t], &o->topics[o->topics_n++])) return false;
     check_group(o);
     return true;
 }

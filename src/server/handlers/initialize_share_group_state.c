@@ -7,37 +7,34 @@
 #include "server/share_state_call.h"
 
 static void finish(struct request *r) {
-    struct coord_call *call = r->state;
-    const struct initialize_share_group_state_request *in = call->context;
     struct initialize_share_group_state_response *out = request_alloc(r, sizeof *out);
-    int32_t at = 0;
+    struct initialize_share_group_state_response_initialize_state_result *o = NULL;
+    int32_t n;
+    const struct share_state_answer *answers = share_state_call_answers(r->state, &n);
+    struct initialize_share_group_state_response_partition_result *partitions =
+        request_array(r, (size_t)n, sizeof *partitions);
     initialize_share_group_state_response_init(out);
-    out->results = request_array(r, (size_t)in->topics_n, sizeof *out->results);
-    for (int32_t t = 0; out->results && t < in->topics_n; t++) {
-        if (!in->topics[t].partitions_n) continue;
-        struct initialize_share_group_state_response_initialize_state_result *o =
-            &out->results[out->results_n++];
-        initialize_share_group_state_response_initialize_state_result_init(o);
-        o->topic_id = in->topics[t].topic_id;
-        o->partitions = request_array(r, (size_t)in->topics[t].partitions_n, sizeof *o->partitions);
-        for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
-            const struct share_state_response *s = share_state_call_response(call, at++);
-            if (!s || !o->partitions) {
-                request_fail(r, "out of memory");
-                return;
-            }
-            struct initialize_share_group_state_response_partition_result *p =
-                &o->partitions[o->partitions_n++];
-            initialize_share_group_state_response_partition_result_init(p);
-            p->partition = in->topics[t].partitions[i].partition;
-            p->error_code = s->error;
-            p->error_message = s->error ? kstr_of(s->why) : KSTR_NULL;
-        }
-    }
-    if (out->results)
-        request_finish(r, out);
-    else
+    out->results = request_array(r, (size_t)n, sizeof *out->results);
+    if (!answers || !partitions || !out->results) {
         request_fail(r, "out of memory");
+        return;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        const struct share_state_response *s = answers[i].got;
+        struct initialize_share_group_state_response_partition_result *p = &partitions[i];
+        if (answers[i].new_topic) {
+            o = &out->results[out->results_n++];
+            initialize_share_group_state_response_initialize_state_result_init(o);
+            o->topic_id = answers[i].asked->topic;
+            o->partitions = p;
+        }
+        o->partitions_n++;
+        initialize_share_group_state_response_partition_result_init(p);
+        p->partition = answers[i].asked->partition;
+        p->error_code = s->error;
+        p->error_message = s->error ? kstr_of(s->why) : KSTR_NULL;
+    }
+    request_finish(r, out);
 }
 
 static int32_t count(const struct initialize_share_group_state_request *in) {
@@ -57,7 +54,6 @@ void handle_initialize_share_group_state(struct request *r,
     }
     struct coord_call *call = share_state_call_begin(r, SHARE_STATE_INITIALIZE, n);
     if (!call) return;
-    call->context = (void *)(uintptr_t)in;
     for (int32_t t = 0; t < in->topics_n; t++)
         for (int32_t i = 0; i < in->topics[t].partitions_n; i++) {
             const struct initialize_share_group_state_request_partition_data *p =
