@@ -67,11 +67,11 @@ static void replay(struct coord_partition *p, const struct shard_result *r, int3
     }
 }
 
-static int16_t append_some(struct coord_partition *p, const struct coord_op *op, const struct shard_result *r,
+static int16_t append_some(struct coord_partition *p, uint64_t guard, const struct shard_result *r,
                            int32_t at, int32_t end) {
     struct coord *c = p->coord;
     struct batch_builder b;
-    struct coord_batch batch = {.transactional = r->transactional, .guard = op ? op->guard : 0};
+    struct coord_batch batch = {.transactional = r->transactional, .guard = guard};
     int64_t next = 0;
     bool committed = false;
     int err = build(c, &b, r, at, end - at, &batch.bytes, &batch.n);
@@ -90,11 +90,11 @@ static int16_t append_some(struct coord_partition *p, const struct coord_op *op,
     return KERR_NONE;
 }
 
-static int16_t append(struct coord_partition *p, const struct coord_op *op, const struct shard_result *r) {
+static int16_t append(struct coord_partition *p, uint64_t guard, const struct shard_result *r) {
     int16_t error = KERR_NONE;
     for (int32_t at = 0, end; !error && at < r->records_n; at = end) {
         end = batch_end(p, r, at);
-        error = append_some(p, op, r, at, end);
+        error = append_some(p, guard, r, at, end);
     }
     return error;
 }
@@ -129,9 +129,9 @@ static void answer_when_committed(struct coord_partition *p, struct coord_op *op
 }
 
 void coord_finish_step(struct coord_partition *p, struct coord_op *op, struct shard_result *r) {
-    int16_t error = append(p, op, r);
+    if (!r->answer) op = NULL; /* answered by the shard, now or later: it may be gone already */
+    int16_t error = append(p, op ? op->guard : 0, r);
     if (r->job) coord_job_start(p, r->job);
-    if (!r->answer) op = NULL; /* answered by the shard, now or later */
     if (!error && p->written > p->committed && (op || r->after))
         answer_when_committed(p, op, r);
     else

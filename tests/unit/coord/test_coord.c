@@ -72,6 +72,7 @@ static int16_t fake_append(void *arg, int32_t partition, const struct coord_batc
         return error;
     }
     assert_int_equal(batch_check(batch, n), 0);
+    assert_true(b->guard == 0);
     batch_set_base_offset(batch, p->next);
     p->next = batch_last_offset(batch) + 1;
     p->appends++;
@@ -206,6 +207,7 @@ static void on_done(struct coord_op *op) {
     struct ask *a = (struct ask *)op;
     pthread_mutex_lock(&a->world->lock);
     assert_false(a->answered);
+    op->guard = UINT64_MAX; /* the owner's again, who may free it */
     a->answered = true;
     pthread_cond_broadcast(&a->world->news);
     pthread_mutex_unlock(&a->world->lock);
@@ -438,6 +440,21 @@ static void resign_while_waiting(void **state) {
     end(w);
 }
 
+/* A shard that answers within its step and writes, too: the request may be gone before the records are
+ * written. */
+static void answered_before_it_is_written(void **state) {
+    struct world *w = begin();
+    struct join_group_request_join_group_request_protocol p;
+    struct join_group_request q = join_request(&p);
+    elect_all(w);
+    struct ask *a = await(submit(w, GROUP_API_JOIN, 4, &q));
+    assert_int_equal(((const struct join_group_response *)a->op.response)->error_code,
+                     KERR_MEMBER_ID_REQUIRED);
+    settle(w);
+    assert_int_equal(w->parts[part_of("g")].appends, 1); /* the new group */
+    end(w);
+}
+
 /* The timers of the shards run on the loop: the initial rebalance ends, and the answer outlives the shard's
  * state. */
 static void join_by_timer(void **state) {
@@ -642,6 +659,7 @@ int main(void) {
         cmocka_unit_test(commit_times_out),
         cmocka_unit_test(append_fails),
         cmocka_unit_test(resign_while_waiting),
+        cmocka_unit_test(answered_before_it_is_written),
         cmocka_unit_test(join_by_timer),
         cmocka_unit_test(list_all),
         cmocka_unit_test(many_at_once),
