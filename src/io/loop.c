@@ -121,8 +121,8 @@ void loop_stop(struct loop *l) {
     (void)n;
 }
 
-void loop_deliver(struct loop *l) {
-    if (!atomic_load_explicit(&l->mailbox, memory_order_relaxed)) return;
+bool loop_deliver(struct loop *l) {
+    if (!atomic_load_explicit(&l->mailbox, memory_order_relaxed)) return false;
     struct mail *m = atomic_exchange_explicit(&l->mailbox, NULL, memory_order_acquire), *first = NULL;
     while (m) { /* newest first: turn round */
         struct mail *next = m->next;
@@ -135,6 +135,7 @@ void loop_deliver(struct loop *l) {
         first = m->next;
         m->deliver(m);
     }
+    return true;
 }
 
 static void fire_timers(struct loop *l) {

@@ -54,7 +54,7 @@ void loop_timer_cancel(struct loop *l, struct timer *t); /* also when it is not 
 
 /* Any thread. In the order of posting for each sender. */
 void loop_post(struct loop *l, struct mail *m);
-/* Any thread, when the loop has ended: delivers what was posted after its end. */
-void loop_deliver(struct loop *l);
+/* Any thread, when the loop has ended: delivers what was posted after its end. false: there was nothing. */
+bool loop_deliver(struct loop *l);
 
 #endif

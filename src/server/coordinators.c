@@ -518,10 +518,15 @@ void coordinators_quiet(struct coordinators *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-void coordinators_destroy(struct coordinators *c) {
+void coordinators_end(struct coordinators *c) {
     ASSERT(c->quiet);
     loop_stop(c->loop);
     pthread_join(c->thread, NULL);
+}
+
+bool coordinators_settle(struct coordinators *c) { return loop_deliver(c->loop); }
+
+void coordinators_destroy(struct coordinators *c) {
     for (int i = 0; i < COORDINATORS; i++) coord_destroy(c->kinds[i].coord);
     markers_destroy(c->markers);
     share_inits_destroy(c->share_inits);

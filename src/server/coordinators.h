@@ -3,6 +3,7 @@
 #ifndef OTTLA_SERVER_COORDINATORS_H
 #define OTTLA_SERVER_COORDINATORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "wire/types.h"
@@ -28,7 +29,10 @@ struct coordinators *coordinators_start(struct node *n, struct image *image);
 /* Any thread: who waits is answered (NOT_COORDINATOR) and nothing is served any more. Returns when that is
  * so. */
 void coordinators_quiet(struct coordinators *c);
-/* After coordinators_quiet, and after the network loops have ended. */
+/* After coordinators_quiet, and after the network loops have ended: ends the thread. */
+void coordinators_end(struct coordinators *c);
+/* After coordinators_end: answers what was asked since. false: nothing was. */
+bool coordinators_settle(struct coordinators *c);
 void coordinators_destroy(struct coordinators *c);
 /* Control thread: the metadata changed; the replicas have followed already. */
 void coordinators_apply(struct coordinators *c, const struct image_delta *delta);

@@ -339,7 +339,7 @@ void mover_load(struct mover *m) {
             struct replica *r = replicas_get(m->node->replicas, topic, len, log_partition(f.logs[k]));
             LOG_INFO("storage", "%s/%s was not finished; it begins anew", logdir_path(d),
                      log_name(f.logs[k]));
-            logdir_delete_log(d, f.logs[k], clock_wall_ms());
+            logdir_delete_log(f.logs[k], clock_wall_ms());
             if (r && log_dir(r->log) != d && !move_of(m, r)) begin(m, r, d);
             if (r) replica_unref(r);
         }

@@ -224,10 +224,11 @@ void net_start(struct net *n) {
 void net_stop(struct net *n) { loop_stop(n->loop); }
 void net_join(struct net *n) { pthread_join(n->thread, NULL); }
 
-void net_settle(struct net *n) {
-    loop_deliver(n->loop);
+bool net_settle(struct net *n) {
+    bool any = loop_deliver(n->loop);
     while (n->oldest) connection_close(n->oldest, NULL);
     net_burst_end(n);
+    return any;
 }
 
 void net_destroy(struct net *n) {

@@ -73,7 +73,7 @@ void net_stop(struct net *n);
 void net_join(struct net *n);
 /* Any thread, after everyone who writes to its loop has ended: reads the last letters, so that each request
  * finds its end. */
-void net_settle(struct net *n);
+bool net_settle(struct net *n);
 void net_destroy(struct net *n);
 
 struct request *net_request_new(struct net *n);

@@ -152,7 +152,7 @@ static struct log *one_of(struct log *a, struct log *b, struct node *n, const st
     struct log *other = second ? a : b;
     LOG_WARN("storage", "%s is in two directories: that in %s is put aside as -stray", log_name(other),
              logdir_path(log_dir(other)));
-    logdir_stray_log(log_dir(other), other);
+    logdir_stray_log(other);
     return second ? b : a;
 }
 
@@ -178,7 +178,7 @@ static struct log *open_log(void *arg, const struct replica_topic *t, int32_t in
 static void delete_log(void *arg, struct log *log) {
     struct node *n = arg;
     logdir_hold(log);
-    int err = logdir_delete_log(log_dir(log), log, clock_wall_ms());
+    int err = logdir_delete_log(log, clock_wall_ms());
     if (err) LOG_ERROR("storage", "a deleted partition's directory cannot be renamed: %s", oerr_text(err));
     if (n->housekeeping) housekeeping_wake(n->housekeeping);
 }
@@ -414,7 +414,7 @@ static void put_strays_aside(struct node *n) {
         for (size_t k = 0; k < strays.n; k++) {
             LOG_WARN("storage", "%s/%s is not in the metadata: put aside as -stray",
                      logdir_path(n->logdirs[i]), log_name(strays.logs[k]));
-            logdir_stray_log(n->logdirs[i], strays.logs[k]);
+            logdir_stray_log(strays.logs[k]);
         }
         free(strays.logs);
     }
@@ -600,6 +600,16 @@ struct node *node_start(struct config *config, struct strbuf *error) {
     return n;
 }
 
+/* The threads have ended, and some of their letters are still to be read. Who reads one may ask another, so
+ * all of them are there until nobody has any mail. */
+static void settle(struct node *n) {
+    for (bool more = true; more;) {
+        more = coordinators_settle(n->coordinators);
+        for (int i = 0; i < n->nets_n; i++) more |= net_settle(n->nets[i]);
+        more |= loop_deliver(n->control->loop);
+    }
+}
+
 void node_stop(struct node *n) {
     shares_stop(n->shares);
     coordinators_quiet(n->coordinators);
@@ -610,12 +620,13 @@ void node_stop(struct node *n) {
     mover_stop(n->mover);
     housekeeping_stop(n->housekeeping);
     cleaners_stop(n->cleaners);
+    coordinators_end(n->coordinators);
+    shares_settle(n->shares);
+    settle(n);
     workers_destroy(n->workers);
     n->workers = NULL;
+    settle(n);
     coordinators_destroy(n->coordinators);
     n->coordinators = NULL;
-    shares_settle(n->shares);
-    for (int i = 0; i < n->nets_n; i++) net_settle(n->nets[i]);
-    loop_deliver(n->control->loop);
     free_parts(n, true);
 }

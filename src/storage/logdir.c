@@ -240,16 +240,18 @@ static char *unique_name(struct logdir *d, const struct log *l, const char *suff
     return xasprintf("%s/%.*s%s", d->path, topic, l->name, tail);
 }
 
-/* Takes the log out of the set and gives its directory another name. */
-static int rename_away(struct logdir *d, struct log *l, const char *suffix, char **renamed) {
+/* Takes the log out of the set and gives its directory another name. *where: the directory that it was in;
+ * from the lock on it is not moved any more (logdir_replace). */
+static int rename_away(struct log *l, const char *suffix, struct logdir **where, char **renamed) {
     char from[LOG_PATH];
     *renamed = NULL;
-    log_path(l, from);
-    int err = logdir_begin_changes(d);
     logdir_hold(l);
     log_lock(l);
     ASSERT(!l->deleted);
     l->deleted = true; /* before the rename: a flush that runs without the lock will not find its files */
+    struct logdir *d = *where = l->dir;
+    log_path(l, from);
+    int err = logdir_begin_changes(d);
     if (!err && l->on_disk) {
         char *to = unique_name(d, l, suffix);
         err = fs_rename(d->fs, from, to);
@@ -266,14 +268,15 @@ static int rename_away(struct logdir *d, struct log *l, const char *suffix, char
     return err;
 }
 
-int logdir_delete_log(struct logdir *d, struct log *l, int64_t now_ms) {
+int logdir_delete_log(struct log *l, int64_t now_ms) {
     char *path;
     int64_t due;
-    if (__builtin_add_overflow(now_ms, l->config->file_delete_delay_ms, &due)) due = INT64_MAX;
+    struct logdir *d;
     log_lock(l);
+    if (__builtin_add_overflow(now_ms, l->config->file_delete_delay_ms, &due)) due = INT64_MAX;
     bool has_clean_point = l->clean_point >= 0;
     log_unlock(l);
-    int err = rename_away(d, l, "-delete", &path);
+    int err = rename_away(l, "-delete", &d, &path);
     if (err) {
         free(path);
         logdir_fail(d, err);
@@ -366,9 +369,10 @@ int logdir_replace(struct log *l, struct log *f, int64_t now_ms) {
     return 0;
 }
 
-int logdir_stray_log(struct logdir *d, struct log *l) {
+int logdir_stray_log(struct log *l) {
     char *path;
-    int err = rename_away(d, l, "-stray", &path);
+    struct logdir *d;
+    int err = rename_away(l, "-stray", &d, &path);
     free(path);
     if (err) logdir_fail(d, err);
     return err;

@@ -70,13 +70,13 @@ int logdir_create_log(struct logdir *d, const char *topic, int32_t partition, co
                       const struct log_config *config, struct log **l);
 /* Renames its directory to …-delete and forgets it; files go after file.delete.delay.ms. Nobody may use the
  * log any more, but a log_flush() may run, which then answers OE_OFFLINE. */
-int logdir_delete_log(struct logdir *d, struct log *l, int64_t now_ms);
+int logdir_delete_log(struct log *l, int64_t now_ms);
 /* The memory of a log that is deleted or put aside stays until it is released as often as it was held. Any
  * thread. */
 void logdir_hold(struct log *l);
 void logdir_release(struct log *l);
 /* The same with -stray, never deleted: a partition that the metadata does not place here. */
-int logdir_stray_log(struct logdir *d, struct log *l);
+int logdir_stray_log(struct log *l);
 
 /* Deletes files that are due and closes logs not used since `idle_before` (0: none). Returns when it wants to
  * be called again (INT64_MAX: not). On a worker. */

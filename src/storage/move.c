@@ -162,6 +162,6 @@ void log_move_cancel(struct log *f, int64_t now_ms) {
     bool gone = f->deleted;
     f->config = logdir_config(f->dir);
     log_unlock(f);
-    if (!gone) logdir_delete_log(f->dir, f, now_ms);
+    if (!gone) logdir_delete_log(f, now_ms);
     logdir_release(f);
 }

@@ -630,7 +630,7 @@ static bool cut(void *owner) {
 static bool ended(void *owner) { return true; }
 static bool deleted(void *owner) {
     struct env *e = owner;
-    if (e->l && !e->l->deleted) assert_int_equal(logdir_delete_log(e->d, e->l, e->now), 0);
+    if (e->l && !e->l->deleted) assert_int_equal(logdir_delete_log(e->l, e->now), 0);
     return false;
 }
 

@@ -400,7 +400,7 @@ static void idle_close(void **state) {
 static void topic_deletion(void **state) {
     struct env *e = *state;
     fill(e, 10, 5, 100);
-    assert_int_equal(logdir_delete_log(e->d, e->l, now), 0);
+    assert_int_equal(logdir_delete_log(e->l, now), 0);
     assert_null(logdir_find(e->d, "t-0"));
     assert_int_equal(logdir_tick(e->d, now, 0), now + 60000);
     assert_int_equal(logdir_tick(e->d, now + 60000, 0), INT64_MAX);

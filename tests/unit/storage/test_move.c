@@ -1,4 +1,5 @@
 /* A log moves between directories, on a simulated disk that loses power at every point of it. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "io/file.h"
 #include "io/sim_disk.h"
 #include "record/batch.h"
 #include "record/compress.h"
@@ -232,16 +235,85 @@ static void faults(enum sim_fault fault) {
     }
 }
 
+/* ---- a topic is deleted while its log changes places; on a real disk, because that may be used by two
+ * threads ---- */
+
+struct mover {
+    struct log *l, *f;
+    pthread_barrier_t *together;
+    int64_t now;
+    int err;
+};
+
+static void *finish_move(void *arg) {
+    struct mover *m = arg;
+    pthread_barrier_wait(m->together);
+    m->err = log_move_finish(m->l, m->f, false, m->now);
+    return NULL;
+}
+
+static void delete_and_move(struct env *e, int round) {
+    char name[16];
+    struct uuid id = {{1, 2, 3}};
+    struct mover m = {.now = e->now};
+    pthread_barrier_t together;
+    pthread_t thread;
+    int64_t moved = 1;
+    snprintf(name, sizeof name, "t%d", round);
+    assert_int_equal(logdir_create_log(e->a, name, 0, &id, &e->config, &e->l), 0);
+    assert_int_equal(append(e, 2), 0);
+    assert_int_equal(log_move_begin(e->l, e->b, &e->own, &m.f), 0);
+    while (moved) assert_int_equal(log_move_some(e->l, m.f, 5000, e->codec, e->now, &moved), 0);
+    m.l = e->l;
+    m.together = &together;
+    logdir_hold(e->l);
+    pthread_barrier_init(&together, NULL, 2);
+    assert_int_equal(pthread_create(&thread, NULL, finish_move, &m), 0);
+    pthread_barrier_wait(&together);
+    if (round % 2) usleep((useconds_t)(round * 10)); /* sometimes the one is first, sometimes the other */
+    assert_int_equal(logdir_delete_log(e->l, e->now), 0);
+    pthread_join(thread, NULL);
+    pthread_barrier_destroy(&together);
+    assert_true(m.err == 0 || m.err == OE_OFFLINE);
+    if (m.err) log_move_cancel(m.f, e->now);
+    assert_int_equal(logdir_count(e->a) + logdir_count(e->b), 0);
+    logdir_release(e->l);
+    e->l = NULL;
+}
+
+static void a_log_is_deleted_while_it_changes_places(void **state) {
+    char folder[] = "/tmp/test_move.XXXXXX", a[64], b[64];
+    struct env e = {.now = start, .config = LOG_CONFIG_DEFAULT};
+    assert_non_null(mkdtemp(folder));
+    snprintf(a, sizeof a, "%s/a", folder);
+    snprintf(b, sizeof b, "%s/b", folder);
+    assert_int_equal(fs_mkdir(fs_real(), a), 0);
+    assert_int_equal(fs_mkdir(fs_real(), b), 0);
+    e.codec = codec_create();
+    struct logdir_options o = {.fs = fs_real(), .config = &e.config, .now_ms = e.now, .path = a};
+    assert_int_equal(logdir_open(&o, &e.a), 0);
+    o.path = b;
+    assert_int_equal(logdir_open(&o, &e.b), 0);
+    for (int round = 0; round < 40; round++) delete_and_move(&e, round);
+    logdir_abandon(e.a);
+    logdir_abandon(e.b);
+    codec_destroy(e.codec);
+    assert_int_equal(fs_remove_tree(fs_real(), folder), 0);
+}
+
 static void power_is_cut_at_every_point(void **state) { faults(SIM_POWER_CUT); }
 static void it_is_killed_at_every_point(void **state) { faults(SIM_KILL); }
 static void every_write_fails(void **state) { faults(SIM_EIO); }
 static void the_disk_is_full_at_every_point(void **state) { faults(SIM_NOSPC); }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_log_moves_while_it_is_written),     cmocka_unit_test(an_empty_log_moves),
-        cmocka_unit_test(one_that_is_given_up_leaves_nothing), cmocka_unit_test(power_is_cut_at_every_point),
-        cmocka_unit_test(it_is_killed_at_every_point),         cmocka_unit_test(every_write_fails),
-        cmocka_unit_test(the_disk_is_full_at_every_point)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_log_moves_while_it_is_written),
+                                       cmocka_unit_test(an_empty_log_moves),
+                                       cmocka_unit_test(one_that_is_given_up_leaves_nothing),
+                                       cmocka_unit_test(power_is_cut_at_every_point),
+                                       cmocka_unit_test(it_is_killed_at_every_point),
+                                       cmocka_unit_test(every_write_fails),
+                                       cmocka_unit_test(the_disk_is_full_at_every_point),
+                                       cmocka_unit_test(a_log_is_deleted_while_it_changes_places)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
