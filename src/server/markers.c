@@ -62,9 +62,10 @@ static void to_log(struct marker_slot *s) {
         .arg = s,
     };
     ASSERT(a.n <= sizeof bytes);
-    s->error = own_append(w->node, p, &a, &next, &waits);
+    int16_t error = own_append(w->node, p, &a, &next, &waits);
     replica_unref(p);
-    if (s->error || !waits) settle(w);
+    if (error) s->error = error; /* else it is the flush's, which may be over by now */
+    if (error || !waits) settle(w);
 }
 
 static void on_group_done(struct coord_op *op) { /* coordinator's thread */
