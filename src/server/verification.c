@@ -40,11 +40,25 @@ static void send(struct verification_call *c) {
     coord_submit(coordinators_get(c->request->node->coordinators, COORDINATOR_TXN), &c->op, 1);
 }
 
+static void end_waiting(struct verification_call *c) {
+    c->request->cancel = NULL;
+    c->request->state = c->state;
+}
+
 static void on_again(struct timer *t) {
     struct verification_call *c =
         (struct verification_call *)((char *)t - offsetof(struct verification_call, timer));
+    end_waiting(c);
     c->op.answered = false;
     send(c);
+}
+
+/* Nobody waits for the answer any more, and the loop may be about to end. */
+static void on_cancel(struct request *r) {
+    struct verification_call *c = r->state;
+    loop_timer_cancel(r->net->loop, &c->timer);
+    end_waiting(c);
+    c->done(c);
 }
 
 static void on_answer(struct mail *m) {
@@ -54,10 +68,13 @@ static void on_answer(struct mail *m) {
     const struct txn_added *answer = c->op.response;
     int64_t now = loop_now(r->net->loop);
     bool busy = answer && answer->error == KERR_CONCURRENT_TRANSACTIONS;
-    if (c->kind != VERIFY_ADD || !busy || now >= c->again_until) {
+    if (c->kind != VERIFY_ADD || !busy || !r->conn || now >= c->again_until) {
         c->done(c);
         return;
     }
+    c->state = r->state;
+    r->state = c;
+    r->cancel = on_cancel;
     int64_t wait = config_int(r->node->config, CFG_ADD_PARTITIONS_TO_TXN_RETRY_BACKOFF_MS);
     loop_timer_set(r->net->loop, &c->timer, now + wait);
 }

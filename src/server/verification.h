@@ -32,6 +32,7 @@ struct verification_call {
     struct coord_op op;
     struct mail mail;
     struct timer timer;
+    void *state; /* the request's, while it waits for the timer */
     int64_t again_until;
 };
 

@@ -237,5 +237,64 @@ def clients_that_come_and_go():
         check(broker.stop(), lambda: f"status {broker.process.returncode}\n{broker.log_tail(400)}")
 
 
+class Asker(threading.Thread):
+    """Asks all coordinators at once, each request on a connection of its own; what they answer does not matter."""
+
+    def __init__(self, broker, seed):
+        super().__init__(daemon=True)
+        self.broker, self.seed, self.random = broker, seed, random.Random(seed)
+
+    def run(self):
+        try:
+            while True:
+                with wire.Connection(self.broker.bootstrap, seconds=20) as c:
+                    self.transactions(c)
+        except (OSError, wire.Closed):
+            pass  # the node has stopped
+
+    def transactions(self, c):
+        name = f"txn-{self.seed}"
+        answer = c.call("InitProducerId", 4, transactionalId=name, transactionTimeoutMs=60000, producerId=-1, producerEpoch=-1)
+        if answer["errorCode"]:
+            time.sleep(0.02)
+            return
+        pid, epoch = answer["producerId"], answer["producerEpoch"]
+        for _ in range(self.random.randrange(1, 20)):
+            data = batch([b"x"], attributes=0x10, producerId=pid, producerEpoch=epoch, baseSequence=0)
+            topic = {"name": "asked", "partitionData": [{"index": i, "records": data} for i in range(2)]}
+            c.call("Produce", 12, transactionalId=name, acks=-1, timeoutMs=3000, topicData=[topic])
+            part = {"partitionIndex": 0, "committedOffset": 1, "committedMetadata": ""}
+            c.call("TxnOffsetCommit", 5, transactionalId=name, groupId=f"group-{self.seed}", producerId=pid, producerEpoch=epoch,
+                   generationId=-1, memberId="", topics=[{"name": "asked", "partitions": [part]}])
+            answer = c.call("EndTxn", 5, transactionalId=name, producerId=pid, producerEpoch=epoch, committed=self.random.random() < 0.7)
+            if answer["errorCode"]:
+                return
+            pid, epoch = answer["producerId"], answer["producerEpoch"]
+
+
+@case(seconds=90, needs=())
+def coordinators_are_asked_until_it_stops():
+    """Transactions of the second version, whose requests go from one thread to the next and back: a stop in the middle of them
+    is a clean one, each time."""
+    extra = {
+        "num.network.threads": "3",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.num.partitions": "4",
+        "log.flush.interval.messages": "1",
+    }
+    with Broker("ottla", extra=extra) as broker:
+        for round_ in range(3):
+            broker.start()
+            with wire.Connection(broker.bootstrap) as c:
+                if not round_:
+                    c.call("CreateTopics", 7, timeoutMs=3000, topics=[{"name": "asked", "numPartitions": 2, "replicationFactor": 1}])
+                for kind, key in ((0, "group-0"), (1, "txn-0")):
+                    c.call("FindCoordinator", 3, key=key, keyType=kind)
+            for asker in [Asker(broker, seed) for seed in range(8)]:
+                asker.start()
+            time.sleep(2.5 if not round_ else 1)
+            check(broker.stop(), lambda: f"status {broker.process.returncode}\n{broker.log_tail(400)}")
+
+
 if __name__ == "__main__":
     main()
