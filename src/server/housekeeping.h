@@ -12,8 +12,8 @@ struct logdir;
 struct node;
 
 struct housekeeping *housekeeping_start(struct node *n);
-/* Any thread: something was written or deleted: timers that were off because nothing was to be done are set
- * again. */
+/* Any thread: something was deleted or is to be settled anew: a round begins, which looks at every log. Not
+ * for writes: they have housekeeping_due. */
 void housekeeping_wake(struct housekeeping *h);
 /* Any thread: a log wants to be flushed at `at` (wall clock), perhaps earlier than anything else that waits
  * (flush.ms). */

@@ -75,9 +75,6 @@ int16_t own_append(struct node *n, struct replica *p, struct own_append *a, int6
     int16_t code = append_locked(p, a, next, waits);
     int64_t due = code ? INT64_MAX : log_flush_due(p->log);
     log_unlock(p->log);
-    if (n->housekeeping) {
-        housekeeping_wake(n->housekeeping);
-        if (due != INT64_MAX) housekeeping_due(n->housekeeping, due);
-    }
+    if (n->housekeeping && due != INT64_MAX) housekeeping_due(n->housekeeping, due);
     return code;
 }
