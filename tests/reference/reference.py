@@ -31,6 +31,10 @@ NEEDED = [
     "kafka-server-common",
     "kafka-group-coordinator",
     "kafka-transaction-coordinator",
+    "kafka-streams",
+    "connect-runtime",
+    "connect-file",
+    "connect-mirror",
 ]
 CLUSTER_ID = "b3R0bGEtdGVzdHMtMDAwMA"
 # Short-lived JVMs: the first compiler only, the serial collector.
