@@ -81,7 +81,8 @@ def worker_killed():
         read, written = os.path.join(folder, "in.txt"), os.path.join(folder, "out.txt")
         feeder = Feeder(read, 2 * LINES)
         with Worker(folder, bootstrap(), group) as one, Worker(folder, bootstrap(), group) as two:
-            one.ready(), two.ready()
+            one.ready()
+            two.ready()
             append_lines(read, [])
             source(
                 one, "lines", read, topic, transaction_boundary="interval", transaction_boundary_interval_ms=3000
