@@ -1,8 +1,7 @@
 """franz-go: our program with its client kgo, and kgo's own test suite run against the broker.
 
-Of the suite, the tests that need a broker and no more than this broker's classic protocols are run. Left out,
+Of the suite, the tests that need a broker are run. Left out,
 with the reason:
-  TestShareGroup*, TestConsumeRegexShareSkipsInternal, TestAuditShare*       share groups (KIP-932)
   TestSCRAMAuth*                                                             SASL
   all others                                                                 they test the client alone,
                                                                              without a broker
@@ -39,6 +38,12 @@ SUITE = [
     "TestIssue769",
     "TestIssue831",
     "TestClient_ProduceLargeMessages",
+]
+SHARE = [
+    "TestShareGroup",
+    "TestShareGroupAckOnClose",
+    "TestShareGroupOffsetsAdmin",
+    "TestConsumeRegexShareSkipsInternal",
 ]
 ETL = [
     "range",
@@ -92,6 +97,19 @@ def kgo_etl():
     passed = suite("^TestGroupETL$", 230, KGO_TEST_RECORDS="20000")
     for name in ETL:
         check(f"TestGroupETL/{name}" in passed, f"{name} did not run")
+
+
+@case(seconds=120, needs=["kgo", "broker"])
+def kgo_share():
+    passed = suite(f"^({'|'.join(SHARE)})$", 110)
+    check(set(SHARE) <= set(passed), lambda: f"did not pass: {', '.join(set(SHARE) - set(passed))}")
+
+
+@case(seconds=240, needs=["kgo", "broker"])
+def kgo_share_etl():
+    """A chain of share groups whose members come and go, give back and reject: no record lost."""
+    passed = suite("^TestShareGroupETL$", 230, KGO_TEST_RECORDS="20000")
+    check("TestShareGroupETL" in passed, "the test did not run")
 
 
 @case(seconds=240, needs=["kgo", "broker"])
