@@ -1,7 +1,8 @@
 # The few commands of the project; the build itself is Meson's. `make run` and `make test` do all the set-up.
 #
 #   make run                 install what is missing, build, start a node on 127.0.0.1:9092 with data in ./data
-#   make test                install, build, run every test; TESTS="unit clients/kcat" runs some
+#   make test                install, build, run every test; TESTS="unit clients/kcat" runs some; what has not begun after
+#                            TEST_MINUTES=40 counts as failed
 #   make test-apps           whole applications (tests/apps), minutes each, 20 at most; TESTS="apps/streams" runs some
 #   make check               what a compiler does not see: borders, lengths, banned functions, clang-format, clang-tidy, cppcheck
 #   make build               the release binary build/ottla
@@ -21,6 +22,7 @@ DEPS ?= 1
 QUICK ?=
 SECONDS ?= 60
 CHECK_SECONDS ?= 60
+TEST_MINUTES ?= 40
 FORMAT ?= 1
 SAN ?=
 WERROR ?= false
@@ -63,7 +65,7 @@ run: build
 	@tools/run $(B)/ottla
 
 test: build deps-test
-	@$(SAN_ENV) tests/run --build $(B) $(if $(SAN),--minutes 90) $(TESTS)
+	@$(SAN_ENV) tests/run --build $(B) --minutes $(if $(SAN),90,$(TEST_MINUTES)) $(TESTS)
 
 test-apps: build deps-test
 	@tests/run --build $(B) $(or $(TESTS),apps)
