@@ -96,6 +96,15 @@ static void list_out(struct persist *j) {
     pthread_mutex_unlock(&s->lock);
 }
 
+static struct persist *list_pop(struct shares *s) {
+    pthread_mutex_lock(&s->lock);
+    struct persist *j = s->retries;
+    if (j) s->retries = j->next;
+    if (j && j->next) j->next->prev = NULL;
+    pthread_mutex_unlock(&s->lock);
+    return j;
+}
+
 static void on_again(struct timer *t) {
     struct persist *j = (struct persist *)((char *)t - offsetof(struct persist, timer));
     list_out(j);
@@ -266,8 +275,7 @@ void shared_write(struct shared_partition *p, struct share_write *w, void (*done
 }
 
 void share_persist_end_all(struct shares *s) {
-    for (struct persist *j; (j = s->retries);) {
-        list_out(j);
+    for (struct persist *j; (j = list_pop(s));) {
         if (j->op.api == SHARE_STATE_WRITE)
             on_written(j, KERR_COORDINATOR_NOT_AVAILABLE);
         else

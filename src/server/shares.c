@@ -250,7 +250,8 @@ void shared_remove(struct shared_partition *p, enum shared_state why, int16_t er
     pthread_mutex_lock(&s->lock);
     if (hashmap_get(&s->table, p->key, p->key_len) == p) hashmap_del(&s->table, p->key, p->key_len);
     pthread_mutex_unlock(&s->lock);
-    shared_unref(p); /* the table's */
+    int before = atomic_fetch_sub(&p->refs, 1); /* the table's */
+    ASSERT(before > 1);                         /* the caller has one of its own */
 }
 
 /* References to all for which `wanted`; the array is the caller's. */
