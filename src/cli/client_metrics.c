@@ -162,16 +162,18 @@ static const char *const details =
     "client_source_address and client_source_port.";
 static const struct cli_example examples[] = {
     {"ottla client-metrics set slow -m org.apache.kafka.consumer. -i 10000 --match client_id=app-.*", ""},
+    {"ottla client-metrics describe slow", ""},
+    {"ottla client-metrics delete slow", ""},
     {0},
 };
 static const struct cli_command commands[] = {
-    {"list", "", "names of subscriptions", client_metrics_list, NULL, NULL, NULL, NULL,
+    {"list", "", "names of subscriptions", client_metrics_list, NULL, NULL, examples, NULL,
      CLI_CLIENT | CLI_JSON},
-    {"describe", "[NAME...]", "show subscriptions", client_metrics_describe, NULL, NULL, NULL, NULL,
+    {"describe", "[NAME...]", "show subscriptions", client_metrics_describe, NULL, NULL, examples, NULL,
      CLI_CLIENT | CLI_JSON, .most = -1},
     {"set", "NAME", "make or change a subscription", client_metrics_set, NULL, set_options, examples, details,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
-    {"delete", "NAME", "delete a subscription", client_metrics_delete, NULL, NULL, NULL, NULL,
+    {"delete", "NAME", "delete a subscription", client_metrics_delete, NULL, NULL, examples, NULL,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
     {0},
 };

@@ -82,10 +82,15 @@ static int cluster_unregister(struct cli *c) {
     return status;
 }
 
+static const struct cli_example examples[] = {
+    {"ottla cluster describe", "its nodes, and which of them is the controller"},
+    {"ottla cluster unregister 4", "node 4 has gone for good"},
+    {0},
+};
 static const struct cli_command commands[] = {
-    {"describe", "", "its id and nodes", cluster_describe, NULL, NULL, NULL, NULL, CLI_CLIENT | CLI_JSON},
-    {"unregister", "BROKER", "forget a broker that will not come back", cluster_unregister, NULL, NULL, NULL,
-     NULL, CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
+    {"describe", "", "its id and nodes", cluster_describe, NULL, NULL, examples, NULL, CLI_CLIENT | CLI_JSON},
+    {"unregister", "BROKER", "forget a broker that will not come back", cluster_unregister, NULL, NULL,
+     examples, NULL, CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
     {0},
 };
 const struct cli_command cli_cluster_command = {"cluster", .summary = "the nodes of a cluster",

@@ -229,6 +229,8 @@ static const struct cli_example examples[] = {
     {"ottla feature describe", "levels in force, and those that the node supports"},
     {"ottla feature upgrade metadata.version=4.3", "to the level of a release"},
     {"ottla feature downgrade share.version=0", "off again"},
+    {"ottla feature version-mapping -r 4.2", "levels that 4.2 begins with"},
+    {"ottla feature dependencies transaction.version=2", "what it needs"},
     {0},
 };
 static const struct cli_command commands[] = {
@@ -238,9 +240,9 @@ static const struct cli_command commands[] = {
     {"downgrade", "[FEATURE=LEVEL...]", "lower levels", feature_downgrade, NULL, downgrade_options, examples,
      NULL, CLI_CLIENT | CLI_JSON, .most = -1},
     {"version-mapping", "", "levels that a release begins with", feature_version_mapping, NULL,
-     mapping_options, NULL, NULL, CLI_JSON},
-    {"dependencies", "FEATURE=LEVEL...", "what a level needs", feature_dependencies, NULL, NULL, NULL, NULL,
-     CLI_JSON, .least = 1, .most = -1},
+     mapping_options, examples, NULL, CLI_JSON},
+    {"dependencies", "FEATURE=LEVEL...", "what a level needs", feature_dependencies, NULL, NULL, examples,
+     NULL, CLI_JSON, .least = 1, .most = -1},
     {0},
 };
 const struct cli_command cli_feature_command = {

@@ -279,6 +279,7 @@ static const struct cli_example examples[] = {
     {"ottla reassign propose --brokers 1,2,3 orders >plan", "a plan for a topic"},
     {"ottla reassign execute $(cat plan)", "begin it"},
     {"ottla reassign verify $(cat plan)", "is it reached? Status 0 when all of it is"},
+    {"ottla reassign cancel orders:0", "back to where it was"},
     {0},
 };
 static const struct cli_command commands[] = {
@@ -288,9 +289,9 @@ static const struct cli_command commands[] = {
      NULL, CLI_CLIENT | CLI_JSON, .least = 1, .most = -1},
     {"verify", "TOPIC:PARTITION=BROKER,...", "is it reached?", reassign_verify, NULL, NULL, examples, NULL,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = -1},
-    {"cancel", "TOPIC:PARTITION...", "back to where it was", reassign_cancel, NULL, NULL, NULL, NULL,
+    {"cancel", "TOPIC:PARTITION...", "back to where it was", reassign_cancel, NULL, NULL, examples, NULL,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = -1},
-    {"list", "", "what is in progress", reassign_list, NULL, NULL, NULL, NULL, CLI_CLIENT | CLI_JSON},
+    {"list", "", "what is in progress", reassign_list, NULL, NULL, examples, NULL, CLI_CLIENT | CLI_JSON},
     {0},
 };
 const struct cli_command cli_reassign_command = {

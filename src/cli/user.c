@@ -166,6 +166,7 @@ static const struct cli_option delete_options[] = {MECHANISM, {0}};
 static const struct cli_example examples[] = {
     {"ottla user add alice <secret.txt", "or another password for her"},
     {"ottla user list", "who there is"},
+    {"ottla user delete alice", "she has no password of this mechanism any more"},
     {0},
 };
 static const struct cli_command commands[] = {
@@ -173,7 +174,7 @@ static const struct cli_command commands[] = {
      .most = -1},
     {"add", "USER", "add a user or change its password", user_add, NULL, add_options, examples, NULL,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
-    {"delete", "USER", "delete a user's credential", user_delete, NULL, delete_options, NULL, NULL,
+    {"delete", "USER", "delete a user's credential", user_delete, NULL, delete_options, examples, NULL,
      CLI_CLIENT | CLI_JSON, .least = 1, .most = 1},
     {0},
 };
